@@ -1,0 +1,1 @@
+"""How the world is touched: ports and their implementations for feeds, brokers and clocks."""

@@ -1,0 +1,1 @@
+"""What the operator chose: strict settings, their loading, fingerprint and examples."""

@@ -1,0 +1,1 @@
+"""What decides (core) and what runs (runtime, reports, command line)."""

@@ -1,0 +1,1 @@
+"""The synchronous, deterministic core: no clock, no IO, no randomness, no logging."""

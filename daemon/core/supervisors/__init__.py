@@ -1,0 +1,1 @@
+"""One pure policy per file; no policy imports another."""

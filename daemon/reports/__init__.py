@@ -1,0 +1,1 @@
+"""What the trader reads: metrics, daily reports, summaries."""

@@ -1,0 +1,292 @@
+"""Journal entries: everything that was decided, and every input except bars.
+
+An entry is a fact. It carries every amount already rounded, so that folding entries never rounds.
+``at_ns`` is the instant of the decision (never of the writing). Fields are only ever added, with a
+default; the tag is the name in the journal.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from state.instruments import Instrument
+from state.orders import Intent
+from state.signals import Action
+from state.verdicts import Verdict
+
+
+class PortfolioOpened(msgspec.Struct, frozen=True, tag=True):
+    """The portfolio begins: ``cash`` in ``base_currency``, days counted in ``zone``."""
+
+    at_ns: int
+    portfolio_id: str
+    base_currency: str
+    zone: str
+    cash: Decimal
+
+
+class InstrumentSet(msgspec.Struct, frozen=True, tag=True):
+    """The instrument's arithmetic from now on; ticks and lots in later entries are in its units."""
+
+    at_ns: int
+    instrument: Instrument
+
+
+class RunStarted(msgspec.Struct, frozen=True, tag=True):
+    """A process began to work on the portfolio. ``run_id`` is a function of config, bars, code."""
+
+    at_ns: int
+    run_id: str
+    version: str
+    mode: str
+    config_hash: str
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag=True):
+    """The run ended. ``reason``: ``END_OF_HISTORY``, ``INTERRUPTED``, ``STOPPED``, ``FAILED``."""
+
+    at_ns: int
+    run_id: str
+    reason: str
+
+
+class BarsConsumed(msgspec.Struct, frozen=True, tag=True):
+    """Bars of one series consumed since the last such entry.
+
+    ``digest`` is the rolling BLAKE2b-128 over all bars of the series since the run began, 48 bytes
+    a bar: open_ns as int64, then open, high, low, close, volume as float64, little-endian.
+    """
+
+    at_ns: int
+    symbol: str
+    interval_ns: int
+    count: int
+    last_ns: int
+    digest: str
+
+
+class BarsRefused(msgspec.Struct, frozen=True, tag=True):
+    """Rows of a source that did not become bars: how many, why, and where the first one is."""
+
+    at_ns: int
+    symbol: str
+    reason: str
+    count: int
+    first: str
+
+
+class Decided(msgspec.Struct, frozen=True, tag=True):
+    """A strategy spoke and the desk answered.
+
+    ``verdicts`` holds every gate's answer in the order asked. ``outcome`` is ``ACCEPTED`` or the
+    code of the first denial. ``intent_id`` names the intent that follows when accepted.
+    """
+
+    at_ns: int
+    symbol: str
+    strategy: str
+    bar_open_ns: int
+    day: int
+    action: Action
+    verdicts: tuple[Verdict, ...]
+    outcome: str
+    intent_id: str = ""
+
+
+class IntentRecorded(msgspec.Struct, frozen=True, tag=True):
+    """An intent exists; for an entry this is the instant from which pacing counts it."""
+
+    at_ns: int
+    intent: Intent
+
+
+class OrderChanged(msgspec.Struct, frozen=True, tag=True):
+    """Something other than a fill happened to an order.
+
+    ``event`` is one of SUBMIT, ACCEPT, CANCEL, REJECT, LOSE; ``code`` says why.
+    """
+
+    at_ns: int
+    intent_id: str
+    event: str
+    code: str = ""
+
+
+class Filled(msgspec.Struct, frozen=True, tag=True):
+    """An execution, with every amount in base currency rounded to 8 places.
+
+    ``leg`` is ``entry``, ``stop``, ``target`` or ``exit``; ``side`` is that of the execution.
+    ``price`` is before costs, ``fill_ticks`` after. ``filled_ns`` is the stamp, ``bar_open_ns`` the
+    open of the bar it happened in, ``day`` its trading day. ``spread`` and ``slippage`` are what
+    the two cost (never negative), ``fee`` what was charged, ``pnl`` the profit that this fill
+    realised before fees (0 for an entry), ``rate`` quote to base currency.
+    """
+
+    at_ns: int
+    execution_id: str
+    intent_id: str
+    trade_id: str
+    leg: str
+    symbol: str
+    strategy: str
+    side: int
+    lots: int
+    price: Decimal
+    fill_ticks: int
+    filled_ns: int
+    bar_open_ns: int
+    day: int
+    spread: Decimal
+    slippage: Decimal
+    fee: Decimal
+    pnl: Decimal
+    rate: Decimal
+    reason: str = ""
+    venue: str = "paper"
+    account: str = "paper"
+
+
+class PlanSet(msgspec.Struct, frozen=True, tag=True):
+    """The protection of an open trade from now on.
+
+    ``initial_risk`` is base currency, fixed by the first plan of a trade. ``target_ticks`` None: no
+    target. ``time_stop_ns`` NEVER_NS: held.
+    """
+
+    at_ns: int
+    trade_id: str
+    stop_ticks: int
+    target_ticks: int | None
+    time_stop_ns: int
+    initial_risk: Decimal
+    reason: str = "ENTRY"
+
+
+class AlarmRung(msgspec.Struct, frozen=True, tag=True):
+    """A timer of the core rang: ``name`` and the instant it was due."""
+
+    at_ns: int
+    due_ns: int
+    name: str
+
+
+class HaltSet(msgspec.Struct, frozen=True, tag=True):
+    """Entries are halted until cleared, until ``until_ns``, or for the trading day ``day``.
+
+    ``name``: ``operator``, ``r_stop``, ``drawdown``, ``strategy_r_stop/NAME``,
+    ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
+    """
+
+    at_ns: int
+    name: str
+    code: str
+    reason: str
+    observed: str
+    limit: str
+    day: int = 0
+    until_ns: int = (1 << 63) - 1
+
+
+class HaltCleared(msgspec.Struct, frozen=True, tag=True):
+    """A halt ended: re-armed, or by a named operator."""
+
+    at_ns: int
+    name: str
+    reason: str
+
+
+class KillChanged(msgspec.Struct, frozen=True, tag=True):
+    """The kill switch: ``level`` is ``halt``, ``flatten`` or ``none`` (reset by name)."""
+
+    at_ns: int
+    level: str
+    reason: str
+
+
+class CommandTaken(msgspec.Struct, frozen=True, tag=True):
+    """An operator's command, as it was given."""
+
+    at_ns: int
+    name: str
+    argument: str
+    reason: str
+
+
+class CooldownCleared(msgspec.Struct, frozen=True, tag=True):
+    """An operator cleared a cooldown: ``name`` is a symbol, or ``loss_streak``."""
+
+    at_ns: int
+    name: str
+
+
+class EngineQuarantined(msgspec.Struct, frozen=True, tag=True):
+    """A strategy raised; its engine decides nothing more in this run, its position stays guarded."""
+
+    at_ns: int
+    symbol: str
+    strategy: str
+    error: str
+    traceback: str
+
+
+class EquityMarked(msgspec.Struct, frozen=True, tag=True):
+    """Equity at the marks of this instant, base currency; ``high_water`` is the drawdown's mark."""
+
+    at_ns: int
+    cash: Decimal
+    open_pnl: Decimal
+    high_water: Decimal
+
+
+class CashMoved(msgspec.Struct, frozen=True, tag=True):
+    """A deposit (positive) or withdrawal (negative); moves the high-water mark with it."""
+
+    at_ns: int
+    amount: Decimal
+    reason: str
+
+
+class DayRolled(msgspec.Struct, frozen=True, tag=True):
+    """A portfolio day ended and ``next_day`` began; amounts are base currency.
+
+    ``end_equity`` is at mark; ``gross`` is P&L before fees; ``drawdown`` is the largest fall of
+    marked equity below its mark of the day as a fraction.
+    """
+
+    at_ns: int
+    day: int
+    next_day: int
+    start_equity: Decimal
+    end_equity: Decimal
+    gross: Decimal
+    fees: Decimal
+    trades: int
+    drawdown: float
+    open_positions: int
+
+
+Entry = (
+    PortfolioOpened
+    | InstrumentSet
+    | RunStarted
+    | RunEnded
+    | BarsConsumed
+    | BarsRefused
+    | Decided
+    | IntentRecorded
+    | OrderChanged
+    | Filled
+    | PlanSet
+    | AlarmRung
+    | HaltSet
+    | HaltCleared
+    | KillChanged
+    | CommandTaken
+    | CooldownCleared
+    | EngineQuarantined
+    | EquityMarked
+    | CashMoved
+    | DayRolled
+)

@@ -1,0 +1,142 @@
+"""The portfolio: the state that entries fold into.
+
+Every field is a function of the journal. Nothing but ``state.ledger.apply`` may change it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from state.entries import HaltSet
+from state.orders import Intent, OrderState
+
+
+class OpenOrder(msgspec.Struct):
+    """An order that is not terminal, and how much of it is filled (lots)."""
+
+    intent: Intent
+    state: OrderState
+    filled: int = 0
+
+
+class Position(msgspec.Struct):
+    """An open trade of one engine.
+
+    ``lots`` is what is open now (> 0), ``entry_lots`` what was bought or sold in all;
+    ``entry_cost_ticks`` is the sum of fill ticks x lots of the entry fills and ``entry_price`` the
+    price before costs of the first one; ``stop_ticks`` None until the plan is set. Amounts are base
+    currency; ``realised`` before fees.
+    """
+
+    trade_id: str
+    symbol: str
+    strategy: str
+    side: int
+    lots: int
+    entry_lots: int
+    entry_cost_ticks: int
+    entry_price: Decimal
+    entry_ns: int
+    signal_ns: int
+    entry_bar_ns: int
+    day: int
+    entry_rate: Decimal
+    initial_risk: Decimal = Decimal(0)
+    stop_ticks: int | None = None
+    initial_stop_ticks: int | None = None
+    target_ticks: int | None = None
+    time_stop_ns: int = (1 << 63) - 1
+    realised: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    entry_fee: Decimal = Decimal(0)
+    slippage: Decimal = Decimal(0)
+    spread: Decimal = Decimal(0)
+
+    def entry_ticks(self) -> float:
+        """Return the mean entry fill in ticks (a view)."""
+        return self.entry_cost_ticks / self.entry_lots
+
+
+class DayStats(msgspec.Struct):
+    """What closed on one trading day: R and counts per strategy, P&L in base currency."""
+
+    day: int
+    r: float = 0.0
+    pnl: Decimal = Decimal(0)
+    gross: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    trades: int = 0
+    strategy_r: dict[str, float] = msgspec.field(default_factory=dict)
+    strategy_trades: dict[str, int] = msgspec.field(default_factory=dict)
+    strategy_pnl: dict[str, Decimal] = msgspec.field(default_factory=dict)
+
+
+class CountedEntry(msgspec.Struct, frozen=True, gc=False):
+    """An accepted entry that counts for pacing and for the strategy's day, from ``at_ns`` on."""
+
+    at_ns: int
+    day: int
+    symbol: str
+    strategy: str
+    intent_id: str
+
+
+class ExitFact(msgspec.Struct, frozen=True, gc=False):
+    """A closed trade, as cooldowns see it.
+
+    ``outcome`` is ``win``, ``loss`` or ``stop`` (a losing stop); ``run`` the number of losses in a
+    row that this exit makes (0 for a win); ``factor`` the adaptive scale at that moment, from the
+    recent results.
+    """
+
+    at_ns: int
+    symbol: str
+    outcome: str
+    run: int
+    factor: float
+
+
+class Portfolio(msgspec.Struct):
+    """All that is true of one portfolio after entry number ``seq``.
+
+    ``positions`` is keyed by (symbol, strategy) written ``SYMBOL/strategy``; ``orders`` by intent
+    id and holds open orders only. ``days`` keeps the trading days that may still matter (the last
+    three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any limit looks back.
+    """
+
+    portfolio_id: str = ""
+    base_currency: str = ""
+    zone: str = "UTC"
+    run_id: str = ""
+    seq: int = 0
+    now_ns: int = 0
+    day: int = 0
+    cash: Decimal = Decimal(0)
+    deposits: Decimal = Decimal(0)
+    start_cash: Decimal = Decimal(0)
+    day_start_equity: Decimal = Decimal(0)
+    marked_equity: Decimal = Decimal(0)
+    high_water: Decimal = Decimal(0)
+    positions: dict[str, Position] = msgspec.field(default_factory=dict)
+    orders: dict[str, OpenOrder] = msgspec.field(default_factory=dict)
+    days: dict[int, DayStats] = msgspec.field(default_factory=dict)
+    counted: list[CountedEntry] = msgspec.field(default_factory=list)
+    exits: list[ExitFact] = msgspec.field(default_factory=list)
+    recent: list[bool] = msgspec.field(default_factory=list)
+    loss_run: int = 0
+    cleared: dict[str, int] = msgspec.field(default_factory=dict)
+    halts: dict[str, HaltSet] = msgspec.field(default_factory=dict)
+    kill: str = "none"
+    kill_reason: str = ""
+    quarantined: dict[str, str] = msgspec.field(default_factory=dict)
+    allowed: int = 0
+    denied: int = 0
+    by_reason: dict[str, int] = msgspec.field(default_factory=dict)
+    trades: int = 0
+
+
+def engine_key(symbol: str, strategy: str) -> str:
+    """Return the name of an engine: ``SYMBOL/strategy``."""
+    return f"{symbol}/{strategy}"

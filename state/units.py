@@ -1,0 +1,69 @@
+"""Units that the whole project shares: time in UTC nanoseconds, sides, money.
+
+Nothing here reads a clock or rounds silently: rounding happens in the one function that says so.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+SECOND_NS: Final = 1_000_000_000
+MINUTE_NS: Final = 60 * SECOND_NS
+HOUR_NS: Final = 60 * MINUTE_NS
+DAY_NS: Final = 24 * HOUR_NS
+NEVER_NS: Final = (1 << 63) - 1
+"""An instant after every other one: 'no alarm', 'no end'."""
+
+LONG: Final = 1
+SHORT: Final = -1
+
+EPOCH_ORDINAL: Final = 719_163
+"""``date(1970, 1, 1).toordinal()``: a day number is a proleptic ordinal, as in ``datetime``."""
+
+_CENTS = Decimal("0.00000001")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def money(value: Decimal | int | str) -> Decimal:
+    """Round an amount half-even to 8 places, the one rounding of cash and fees."""
+    return Decimal(value).quantize(_CENTS, rounding=ROUND_HALF_EVEN)
+
+
+def side_name(side: int) -> str:
+    """Return ``long`` or ``short`` for +1 or -1."""
+    return "long" if side > 0 else "short"
+
+
+def utc_text(at_ns: int) -> str:
+    """Write an instant as ISO 8601 in UTC, with as many decimals as it needs (0, 3, 6 or 9).
+
+    >>> utc_text(0)
+    '1970-01-01T00:00:00Z'
+    """
+    seconds, rest = divmod(at_ns, SECOND_NS)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    if rest:
+        digits = f"{rest:09d}"
+        text += "." + (
+            digits[:3] if rest % 1_000_000 == 0 else digits[:6] if rest % 1000 == 0 else digits
+        )
+    return text + "Z"
+
+
+def utc_ns(moment: datetime) -> int:
+    """Turn an aware datetime into UTC nanoseconds, exactly.
+
+    Raises:
+        ValueError: the datetime is naive.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a datetime with a time zone, found the naive {moment}")
+    delta = moment.astimezone(UTC) - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * SECOND_NS + delta.microseconds * 1000
+
+
+def day_text(day: int) -> str:
+    """Write a day number (proleptic ordinal) as ``YYYY-MM-DD``."""
+    return (_EPOCH + timedelta(days=day - EPOCH_ORDINAL)).strftime("%Y-%m-%d")
