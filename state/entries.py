@@ -222,7 +222,7 @@ class CooldownCleared(msgspec.Struct, frozen=True, tag=True):
 
 
 class EngineQuarantined(msgspec.Struct, frozen=True, tag=True):
-    """A strategy raised; its engine decides nothing more in this run, its position stays guarded."""
+    """A strategy raised; its engine decides nothing more, its position stays guarded."""
 
     at_ns: int
     symbol: str

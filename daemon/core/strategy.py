@@ -51,7 +51,7 @@ class Strategy:
     warmup_bars: ClassVar[int] = 0
     """Bars the strategy needs before its answers mean anything."""
 
-    def __init__(self, context: Context, params: Any) -> None:
+    def __init__(self, context: Context, params: msgspec.Struct) -> None:
         """Keep the context and the validated parameters (an instance of ``Params``)."""
         self.context = context
         self.params = params

@@ -1,1 +1,1 @@
-"""What carries the core's decisions out: stepping, loading of strategies, status and output files."""
+"""What carries the core's decisions out: stepping, strategy loading, status and output files."""
