@@ -18,9 +18,10 @@ from state.verdicts import Verdict
 
 
 class PortfolioOpened(msgspec.Struct, frozen=True, tag=True):
-    """The portfolio begins: ``cash`` in ``base_currency``, days counted in ``zone``."""
+    """The portfolio begins on trading day ``day``; ``cash`` in base currency, days in ``zone``."""
 
     at_ns: int
+    day: int
     portfolio_id: str
     base_currency: str
     zone: str

@@ -42,7 +42,13 @@ _S, _E = OrderState, OrderEvent
 TERMINAL: Final = frozenset({_S.FILLED, _S.CANCELLED, _S.REJECTED})
 TRANSITIONS: Final[dict[tuple[OrderState, OrderEvent], OrderState]] = {
     (_S.RECORDED, _E.SUBMIT): _S.SUBMITTED,
+    # Evidence may come before the submission was noted down.
+    (_S.RECORDED, _E.ACCEPT): _S.WORKING,
+    (_S.RECORDED, _E.PART): _S.PARTIAL,
+    (_S.RECORDED, _E.FILL): _S.FILLED,
     (_S.RECORDED, _E.CANCEL): _S.CANCELLED,
+    (_S.RECORDED, _E.REJECT): _S.REJECTED,
+    (_S.RECORDED, _E.LOSE): _S.UNKNOWN,
     (_S.SUBMITTED, _E.ACCEPT): _S.WORKING,
     (_S.SUBMITTED, _E.PART): _S.PARTIAL,
     (_S.SUBMITTED, _E.FILL): _S.FILLED,
@@ -77,10 +83,11 @@ class Intent(msgspec.Struct, frozen=True):
     and one of ``target_ticks``, ``target_distance``, ``target_r`` or none.
 
     ``decided_ns`` is the instant T of the decision and ``day`` the trading day at T. A market order
-    fills at the open of the next bar when it opens at most ``interval_ns`` after T. ``until_ns`` is
-    the last-entry time (exclusive), ``time_stop_ns`` the instant of the time-stop; both NEVER_NS
-    where there is none. ``slippage`` is the slippage per side in price units fixed at T, and
-    ``min_stop`` the smallest legal |fill - stop|. ``reason`` is why an exit happens (``TIME`` ...).
+    fills at the open of the next bar when it opens at most ``interval_ns`` after T. ``reference``
+    is the deciding close or the trigger, before costs. ``until_ns`` is the last-entry time
+    (exclusive), ``time_stop_ns`` the instant of the time-stop; both NEVER_NS where there is none.
+    ``slippage`` is the slippage per side in price units fixed at T, and ``min_stop`` the smallest
+    legal |fill - stop|. ``reason`` is why an exit happens (``TIME`` ...).
     """
 
     intent_id: str
@@ -93,7 +100,9 @@ class Intent(msgspec.Struct, frozen=True):
     lots: int
     decided_ns: int
     day: int
+    reference: float = 0.0
     trigger_ticks: int | None = None
+    limit_ticks: int | None = None
     stop_ticks: int | None = None
     stop_distance: float | None = None
     target_ticks: int | None = None

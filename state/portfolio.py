@@ -104,6 +104,8 @@ class Portfolio(msgspec.Struct):
     ``positions`` is keyed by (symbol, strategy) written ``SYMBOL/strategy``; ``orders`` by intent
     id and holds open orders only. ``days`` keeps the trading days that may still matter (the last
     three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any limit looks back.
+    ``executions`` remembers the last 1024 execution ids (value: trading day), so that a repeated
+    fill is known as one.
     """
 
     portfolio_id: str = ""
@@ -135,6 +137,7 @@ class Portfolio(msgspec.Struct):
     denied: int = 0
     by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     trades: int = 0
+    executions: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 def engine_key(symbol: str, strategy: str) -> str:

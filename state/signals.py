@@ -9,14 +9,16 @@ class Signal(msgspec.Struct, frozen=True, tag="enter"):
     """A wish to enter.
 
     ``side`` is +1 (long) or -1 (short). With ``trigger`` (a price) it is a stop-entry order at that
-    level, without it a market order. Exactly one of ``stop`` (a price level) and ``stop_distance``
-    (from the entry fill, a positive price difference) must be given. The target is one of
-    ``target`` (a price level), ``target_distance`` (from the entry fill) and ``target_r``
-    (multiples of |entry fill - stop|), or none of them. ``note`` is free text for the audit trail.
+    level, with ``limit`` a limit order, with neither a market order. Exactly one of ``stop`` (a
+    price level) and ``stop_distance`` (from the entry fill, a positive price difference) must be
+    given. The target is one of ``target`` (a price level), ``target_distance`` (from the entry
+    fill) and ``target_r`` (multiples of |entry fill - stop|), or none of them. ``note`` is free
+    text for the audit trail.
     """
 
     side: int
     trigger: float | None = None
+    limit: float | None = None
     stop: float | None = None
     stop_distance: float | None = None
     target: float | None = None

@@ -1,0 +1,349 @@
+"""The ledger: the one way in which a portfolio changes.
+
+``apply`` folds one entry. It never rounds (entries carry rounded amounts), never reads a clock and
+never decides. A fold that cannot be right raises ``LedgerError`` and leaves the process to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from state.entries import (
+    AlarmRung,
+    BarsConsumed,
+    BarsRefused,
+    CashMoved,
+    CommandTaken,
+    CooldownCleared,
+    DayRolled,
+    Decided,
+    EngineQuarantined,
+    Entry,
+    EquityMarked,
+    Filled,
+    HaltCleared,
+    HaltSet,
+    InstrumentSet,
+    IntentRecorded,
+    KillChanged,
+    OrderChanged,
+    PlanSet,
+    PortfolioOpened,
+    RunEnded,
+    RunStarted,
+)
+from state.errors import LedgerError
+from state.orders import TERMINAL, TRANSITIONS, OrderEvent, OrderState
+from state.portfolio import (
+    CountedEntry,
+    DayStats,
+    ExitFact,
+    OpenOrder,
+    Portfolio,
+    Position,
+    engine_key,
+)
+from state.units import HOUR_NS
+
+_LOOK_BACK_NS: Final = 72 * HOUR_NS
+_DAYS_KEPT: Final = 3
+_EXECUTIONS_KEPT: Final = 1024
+_RECENT_KEPT: Final = 10
+
+
+def apply(portfolio: Portfolio, seq: int, entry: Entry) -> None:
+    """Fold entry number ``seq`` into the portfolio.
+
+    Raises:
+        LedgerError: the sequence has a hole, or the entry contradicts what is already true.
+    """
+    if seq != portfolio.seq + 1:
+        raise LedgerError(
+            f"journal entry {seq} cannot follow entry {portfolio.seq}: the sequence has a hole"
+        )
+    _FOLDS[type(entry)](portfolio, entry)
+    portfolio.seq = seq
+    portfolio.now_ns = entry.at_ns
+
+
+def adaptive_factor(recent: list[bool]) -> float:
+    """Return the adaptive scale of cooldowns from recent results (True: a win), newest last.
+
+    Twice the share of losses among the last ten, between 0.5 and 2: even results keep a cooldown
+    as it is, ten losses double it, ten wins halve it.
+    """
+    if not recent:
+        return 1.0
+    return min(2.0, max(0.5, 2.0 * recent.count(False) / len(recent)))
+
+
+def _opened(portfolio: Portfolio, entry: PortfolioOpened) -> None:
+    portfolio.portfolio_id = entry.portfolio_id
+    portfolio.base_currency = entry.base_currency
+    portfolio.zone = entry.zone
+    portfolio.day = entry.day
+    portfolio.cash = portfolio.start_cash = entry.cash
+    portfolio.day_start_equity = portfolio.marked_equity = portfolio.high_water = entry.cash
+    portfolio.days[entry.day] = DayStats(entry.day)
+
+
+def _run_started(portfolio: Portfolio, entry: RunStarted) -> None:
+    portfolio.run_id = entry.run_id
+    portfolio.quarantined.clear()
+
+
+def _nothing(portfolio: Portfolio, entry: Entry) -> None:
+    """Fold an entry that is a fact for the audit trail only."""
+
+
+def _decided(portfolio: Portfolio, entry: Decided) -> None:
+    if entry.outcome == "ACCEPTED":
+        portfolio.allowed += 1
+        return
+    portfolio.denied += 1
+    portfolio.by_reason[entry.outcome] = portfolio.by_reason.get(entry.outcome, 0) + 1
+
+
+def _intent(portfolio: Portfolio, entry: IntentRecorded) -> None:
+    intent = entry.intent
+    if intent.intent_id in portfolio.orders:
+        raise LedgerError(f"intent {intent.intent_id} is recorded twice")
+    portfolio.orders[intent.intent_id] = OpenOrder(intent, OrderState.RECORDED)
+    if intent.purpose == "entry":
+        oldest = entry.at_ns - _LOOK_BACK_NS
+        counted = portfolio.counted
+        while counted and counted[0].at_ns < oldest:
+            del counted[0]
+        counted.append(
+            CountedEntry(
+                intent.decided_ns, intent.day, intent.symbol, intent.strategy, intent.intent_id
+            )
+        )
+
+
+def _order_changed(portfolio: Portfolio, entry: OrderChanged) -> None:
+    order = portfolio.orders.get(entry.intent_id)
+    if order is None:
+        raise LedgerError(f"{entry.event} for order {entry.intent_id}, which is not open")
+    _move(portfolio, order, OrderEvent(entry.event))
+    if order.state in TERMINAL and order.intent.purpose == "entry" and order.filled == 0:
+        portfolio.counted = [c for c in portfolio.counted if c.intent_id != entry.intent_id]
+
+
+def _move(portfolio: Portfolio, order: OpenOrder, event: OrderEvent) -> None:
+    after = TRANSITIONS.get((order.state, event))
+    if after is None:
+        raise LedgerError(f"order {order.intent.intent_id} in state {order.state} cannot {event}")
+    order.state = after
+    if after in TERMINAL:
+        del portfolio.orders[order.intent.intent_id]
+
+
+def _filled(portfolio: Portfolio, entry: Filled) -> None:
+    if entry.execution_id in portfolio.executions:
+        raise LedgerError(f"execution {entry.execution_id} is recorded twice")
+    portfolio.executions[entry.execution_id] = entry.day
+    if len(portfolio.executions) > _EXECUTIONS_KEPT:
+        del portfolio.executions[next(iter(portfolio.executions))]
+    if entry.leg in ("entry", "exit"):
+        _fill_order(portfolio, entry)
+    portfolio.cash += entry.pnl - entry.fee
+    if entry.leg == "entry":
+        _grow(portfolio, entry)
+    else:
+        _shrink(portfolio, entry)
+
+
+def _fill_order(portfolio: Portfolio, entry: Filled) -> None:
+    order = portfolio.orders.get(entry.intent_id)
+    if order is None:
+        raise LedgerError(f"fill {entry.execution_id} is of order {entry.intent_id}, not open")
+    order.filled += entry.lots
+    if order.filled > order.intent.lots:
+        raise LedgerError(
+            f"order {entry.intent_id} of {order.intent.lots} lots has {order.filled} filled"
+        )
+    whole = order.filled == order.intent.lots
+    _move(portfolio, order, OrderEvent.FILL if whole else OrderEvent.PART)
+
+
+def _grow(portfolio: Portfolio, entry: Filled) -> None:
+    key = engine_key(entry.symbol, entry.strategy)
+    position = portfolio.positions.get(key)
+    if position is None:
+        counted = [c for c in portfolio.counted if c.intent_id == entry.trade_id]
+        position = portfolio.positions[key] = Position(
+            trade_id=entry.trade_id,
+            symbol=entry.symbol,
+            strategy=entry.strategy,
+            side=entry.side,
+            lots=0,
+            entry_lots=0,
+            entry_cost_ticks=0,
+            entry_price=entry.price,
+            entry_ns=entry.filled_ns,
+            signal_ns=counted[0].at_ns if counted else entry.filled_ns,
+            entry_bar_ns=entry.bar_open_ns,
+            day=entry.day,
+            entry_rate=entry.rate,
+        )
+    elif position.trade_id != entry.trade_id:
+        raise LedgerError(f"{key} already holds trade {position.trade_id}, not {entry.trade_id}")
+    position.lots += entry.lots
+    position.entry_lots += entry.lots
+    position.entry_cost_ticks += entry.fill_ticks * entry.lots
+    position.entry_fee += entry.fee
+    _charge(position, entry)
+
+
+def _charge(position: Position, entry: Filled) -> None:
+    position.fees += entry.fee
+    position.slippage += entry.slippage
+    position.spread += entry.spread
+    position.realised += entry.pnl
+
+
+def _shrink(portfolio: Portfolio, entry: Filled) -> None:
+    key = engine_key(entry.symbol, entry.strategy)
+    position = portfolio.positions.get(key)
+    if position is None or position.trade_id != entry.trade_id:
+        raise LedgerError(f"exit {entry.execution_id} of trade {entry.trade_id}, not open in {key}")
+    if entry.side != -position.side or entry.lots > position.lots:
+        raise LedgerError(
+            f"exit {entry.execution_id} of {entry.lots} lots would flip {key} of {position.lots}"
+        )
+    position.lots -= entry.lots
+    _charge(position, entry)
+    if position.lots == 0:
+        del portfolio.positions[key]
+        _close(portfolio, position, entry)
+
+
+def trade_r(position: Position) -> float:
+    """Return the R of what the trade realised, after fees (0 where no risk was fixed)."""
+    if not position.initial_risk:
+        return 0.0
+    return float((position.realised - position.fees) / position.initial_risk)
+
+
+def _close(portfolio: Portfolio, position: Position, entry: Filled) -> None:
+    net = position.realised - position.fees
+    r = trade_r(position)
+    day = portfolio.days.setdefault(entry.day, DayStats(entry.day))
+    name = position.strategy
+    day.r += r
+    day.pnl += net
+    day.gross += position.realised
+    day.fees += position.fees
+    day.trades += 1
+    day.strategy_r[name] = day.strategy_r.get(name, 0.0) + r
+    day.strategy_trades[name] = day.strategy_trades.get(name, 0) + 1
+    day.strategy_pnl[name] = day.strategy_pnl.get(name, Decimal(0)) + net
+    portfolio.trades += 1
+    won = net > 0
+    portfolio.loss_run = 0 if won else portfolio.loss_run + 1
+    portfolio.recent = [*portfolio.recent[-(_RECENT_KEPT - 1) :], won]
+    outcome = "win" if won else "stop" if entry.leg == "stop" else "loss"
+    exits = portfolio.exits
+    oldest = entry.filled_ns - _LOOK_BACK_NS
+    while exits and exits[0].at_ns < oldest:
+        del exits[0]
+    exits.append(
+        ExitFact(
+            entry.filled_ns,
+            position.symbol,
+            outcome,
+            portfolio.loss_run,
+            adaptive_factor(portfolio.recent),
+        )
+    )
+
+
+def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
+    for position in portfolio.positions.values():
+        if position.trade_id == entry.trade_id:
+            break
+    else:
+        raise LedgerError(f"a plan for trade {entry.trade_id}, which is not open")
+    if position.initial_stop_ticks is None:
+        position.initial_stop_ticks = entry.stop_ticks
+    if entry.reason == "ENTRY":
+        position.initial_risk = entry.initial_risk
+    position.stop_ticks = entry.stop_ticks
+    position.target_ticks = entry.target_ticks
+    position.time_stop_ns = entry.time_stop_ns
+
+
+def _halt(portfolio: Portfolio, entry: HaltSet) -> None:
+    portfolio.halts[entry.name] = entry
+
+
+def _unhalt(portfolio: Portfolio, entry: HaltCleared) -> None:
+    portfolio.halts.pop(entry.name, None)
+
+
+def _kill(portfolio: Portfolio, entry: KillChanged) -> None:
+    portfolio.kill = entry.level
+    portfolio.kill_reason = entry.reason
+
+
+def _cooldown_cleared(portfolio: Portfolio, entry: CooldownCleared) -> None:
+    portfolio.cleared[entry.name] = entry.at_ns
+
+
+def _quarantined(portfolio: Portfolio, entry: EngineQuarantined) -> None:
+    portfolio.quarantined[engine_key(entry.symbol, entry.strategy)] = entry.error
+
+
+def _marked(portfolio: Portfolio, entry: EquityMarked) -> None:
+    portfolio.marked_equity = entry.cash + entry.open_pnl
+    portfolio.high_water = entry.high_water
+
+
+def _cash_moved(portfolio: Portfolio, entry: CashMoved) -> None:
+    portfolio.cash += entry.amount
+    portfolio.deposits += entry.amount
+    portfolio.high_water += entry.amount
+    portfolio.marked_equity += entry.amount
+
+
+def _day_rolled(portfolio: Portfolio, entry: DayRolled) -> None:
+    if entry.next_day <= portfolio.day:
+        raise LedgerError(f"the trading day cannot go from {portfolio.day} to {entry.next_day}")
+    portfolio.day = entry.next_day
+    portfolio.day_start_equity = portfolio.marked_equity = entry.end_equity
+    portfolio.days.setdefault(entry.next_day, DayStats(entry.next_day))
+    for old in sorted(portfolio.days)[:-_DAYS_KEPT]:
+        del portfolio.days[old]
+    portfolio.halts = {
+        name: halt
+        for name, halt in portfolio.halts.items()
+        if not halt.day or halt.day >= entry.next_day
+    }
+
+
+_FOLDS: Final[dict[type, Callable[[Portfolio, Any], None]]] = {
+    PortfolioOpened: _opened,
+    InstrumentSet: _nothing,
+    RunStarted: _run_started,
+    RunEnded: _nothing,
+    BarsConsumed: _nothing,
+    BarsRefused: _nothing,
+    Decided: _decided,
+    IntentRecorded: _intent,
+    OrderChanged: _order_changed,
+    Filled: _filled,
+    PlanSet: _plan,
+    AlarmRung: _nothing,
+    HaltSet: _halt,
+    HaltCleared: _unhalt,
+    KillChanged: _kill,
+    CommandTaken: _nothing,
+    CooldownCleared: _cooldown_cleared,
+    EngineQuarantined: _quarantined,
+    EquityMarked: _marked,
+    CashMoved: _cash_moved,
+    DayRolled: _day_rolled,
+}
