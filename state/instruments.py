@@ -47,7 +47,18 @@ class Grid:
     1e-6 pip.
     """
 
-    __slots__ = ("_den", "_num", "half_spread", "instrument", "lot", "pip", "symbol", "tick", "tie")
+    __slots__ = (
+        "_den",
+        "_num",
+        "half_spread",
+        "instrument",
+        "lot",
+        "pip",
+        "symbol",
+        "tick",
+        "tie",
+        "unit",
+    )
 
     def __init__(self, instrument: Instrument) -> None:
         """Prepare the tick as an exact ratio, so that ``price`` is the nearest float."""
@@ -59,6 +70,7 @@ class Grid:
         self.pip = float(instrument.pip)
         self.lot = instrument.lot
         self.tie = self.pip * 1e-6
+        self.unit = float(instrument.lot * instrument.multiplier)
         self.half_spread = float(instrument.spread_pips) * self.pip / 2
 
     def price(self, ticks: int) -> float:
@@ -82,6 +94,10 @@ class Grid:
     def decimal(self, ticks: int) -> Decimal:
         """Return this many ticks as an exact price."""
         return self.instrument.tick * ticks
+
+    def cash(self, ticks: int) -> Decimal:
+        """Return what ticks x lots are worth in quote currency, exactly."""
+        return self.instrument.tick * self.instrument.multiplier * self.lot * ticks
 
     def quantity(self, lots: int) -> Decimal:
         """Return this many lots as a quantity."""

@@ -1,0 +1,101 @@
+"""The operator's commands, as the core takes them: recorded first, then carried out.
+
+A command is an input: a replay repeats it at the same instant. What it changes is in its entries.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+import msgspec
+
+from daemon.core.desk import Desk
+from daemon.core.effects import Batch
+from state.entries import (
+    CashMoved,
+    CommandTaken,
+    CooldownCleared,
+    HaltCleared,
+    HaltSet,
+    KillChanged,
+)
+from state.units import money
+
+COMMANDS: Final = (
+    "halt",
+    "resume",
+    "reset",
+    "flatten",
+    "kill",
+    "kill_flatten",
+    "reset_kill",
+    "clear_cooldown",
+    "deposit",
+    "withdraw",
+)
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One command at one instant. ``argument`` is what it is about, ``reason`` why."""
+
+    at_ns: int
+    name: str
+    argument: str = ""
+    reason: str = ""
+
+
+def problem(command: Command) -> str | None:
+    """Return what is wrong with a command, or None."""
+    if command.name not in COMMANDS:
+        return f"unknown command {command.name!r}; allowed: {', '.join(COMMANDS)}"
+    if command.name in ("reset", "clear_cooldown") and not command.argument:
+        return f"{command.name} needs an argument: the name of what to clear"
+    if command.name in ("deposit", "withdraw"):
+        try:
+            amount = Decimal(command.argument)
+        except InvalidOperation:
+            return f"{command.name} needs an amount, found {command.argument!r}"
+        if not amount.is_finite() or amount <= 0:
+            return f"{command.name} needs a positive amount, found {command.argument!r}"
+    return None
+
+
+def take(desk: Desk, command: Command) -> Batch:
+    """Record a command and carry it out at its own instant."""
+    at_ns, name = command.at_ns, command.name
+    reason = command.reason or name
+    batch = Batch([CommandTaken(at_ns, name, command.argument, command.reason)])
+    if name == "halt":
+        halt = HaltSet(at_ns, "operator", "HALTED", reason, "halt", "no halt")
+        _extend(batch, desk.halted([halt], at_ns))
+    elif name == "resume":
+        _clear(batch, desk, "operator", reason, at_ns)
+    elif name == "reset":
+        _clear(batch, desk, command.argument, reason, at_ns)
+    elif name == "flatten":
+        _extend(batch, desk.close_all("FLATTEN", at_ns))
+    elif name in ("kill", "kill_flatten"):
+        batch.entries.append(KillChanged(at_ns, "halt" if name == "kill" else "flatten", reason))
+        _extend(batch, desk.cancel_entries("KILL_SWITCH"))
+        if name == "kill_flatten":
+            _extend(batch, desk.close_all("FLATTEN", at_ns))
+    elif name == "reset_kill":
+        batch.entries.append(KillChanged(at_ns, "none", reason))
+    elif name == "clear_cooldown":
+        batch.entries.append(CooldownCleared(at_ns, command.argument))
+    else:
+        amount = money(command.argument)
+        amount = amount if name == "deposit" else -amount
+        batch.entries.append(CashMoved(at_ns, amount, reason))
+    return batch
+
+
+def _clear(batch: Batch, desk: Desk, name: str, reason: str, at_ns: int) -> None:
+    if name in desk.portfolio.halts:
+        batch.entries.append(HaltCleared(at_ns, name, reason))
+
+
+def _extend(batch: Batch, more: Batch) -> None:
+    batch.entries.extend(more.entries)
+    batch.effects.extend(more.effects)

@@ -1,0 +1,425 @@
+"""The desk: turns wishes, broker events, alarms and commands into entries and effects.
+
+Synchronous and pure but for reading what it was given: every method returns a ``Batch`` whose
+entries must be recorded and applied before its effects are carried out, and before the desk is
+asked again. It never changes the portfolio itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from daemon.core.calendar import CivilClock
+from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
+from daemon.core.engine import Engine, check_signal
+from daemon.core.intents import entry_intent, intent_id
+from daemon.core.market import Costs, Market, Series
+from daemon.core.sizing import Sizer
+from daemon.core.supervision import Gate, Marks, Question, Watch
+from daemon.core.valuation import Valuation
+from state.bars import Bar
+from state.entries import (
+    Decided,
+    Entry,
+    Filled,
+    HaltSet,
+    IntentRecorded,
+    OrderChanged,
+    PlanSet,
+)
+from state.executions import BrokerEvent, Execution, OrderNews
+from state.instruments import Grid
+from state.levels import protection
+from state.orders import Intent
+from state.portfolio import OpenOrder, Portfolio, Position, engine_key
+from state.signals import Action, CancelEntry, Exit, Signal
+from state.units import money
+
+_ZERO: Final = Decimal(0)
+CANCELLING_HALTS: Final = frozenset({"operator", "r_stop", "drawdown", "breaker"})
+"""Halts that cancel working entries; a strategy's own day limits do not."""
+
+
+class Desk:
+    """The decision core of one portfolio."""
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        market: Market,
+        engines: Sequence[Engine],
+        *,
+        clock: CivilClock,
+        gates: Sequence[Gate],
+        watches: Sequence[Watch],
+        sizer: Sizer,
+        costs: Costs,
+        worst_case: bool = False,
+        flatten_on_r_stop: bool = False,
+    ) -> None:
+        """Bind the parts. ``gates`` are asked in the order given; ``clock`` is the portfolio's."""
+        self.portfolio = portfolio
+        self.market = market
+        self.engines = {engine.key: engine for engine in engines}
+        self.clock = clock
+        self.costs = costs
+        self.valuation = Valuation(portfolio, market, costs)
+        self._gates = tuple(gates)
+        self._watches = tuple(watches)
+        self._sizer = sizer
+        self._worst_case = worst_case
+        self._flatten_on_r_stop = flatten_on_r_stop
+
+    # Wishes -------------------------------------------------------------------------------------
+
+    def decide(self, engine: Engine, bar: Bar, action: Action, now_ns: int) -> Batch:
+        """Answer a strategy's wish at the close instant T of its bar.
+
+        Raises:
+            StrategyError: the signal means nothing; the caller quarantines the engine.
+        """
+        if isinstance(action, Signal):
+            return self._enter(engine, bar, action, now_ns)
+        if isinstance(action, Exit):
+            return self._leave(engine, bar, action, now_ns)
+        return self._withdraw(engine, bar, action, now_ns)
+
+    def _enter(self, engine: Engine, bar: Bar, signal: Signal, now_ns: int) -> Batch:
+        check_signal(signal)
+        portfolio = self.portfolio
+        series = self.market.by_key[(engine.symbol, engine.interval_ns)]
+        intent, question = self._question(engine, series, bar, signal, now_ns)
+        verdicts = tuple([gate.ask(question) for gate in self._gates])
+        denied = next((verdict.code for verdict in verdicts if not verdict.allowed), None)
+        accepted = denied is None
+        batch = Batch(
+            [
+                Decided(
+                    now_ns,
+                    engine.symbol,
+                    engine.name,
+                    bar.open_ns,
+                    question.day,
+                    signal,
+                    verdicts,
+                    denied or "ACCEPTED",
+                    intent.intent_id if accepted else "",
+                )
+            ]
+        )
+        if accepted and intent.intent_id not in portfolio.orders:
+            batch.entries.append(IntentRecorded(now_ns, intent))
+            batch.effects.append(Submit(intent))
+        return batch
+
+    def _question(
+        self, engine: Engine, series: Series, bar: Bar, signal: Signal, now_ns: int
+    ) -> tuple[Intent, Question]:
+        """Prepare what gates look at, and the intent that would follow."""
+        portfolio, market, valuation, grid = (
+            self.portfolio, self.market, self.valuation, series.grid,
+        )  # fmt: skip
+        slippage = self.costs.slippage(grid, series.atr)
+        given = grid.instrument.min_stop
+        min_stop = 2 * (grid.half_spread + slippage) if given is None else float(given)
+        day = self.clock.day(now_ns)
+        rate, rate_age = market.rate(grid.instrument.quote_currency, now_ns)
+        intent = entry_intent(
+            portfolio.portfolio_id, engine, signal, grid, now_ns=now_ns, day=day, close=bar.close,
+            lots=0, slippage=slippage, min_stop=min_stop,
+        )  # fmt: skip
+        distance = signal.stop_distance
+        if intent.stop_ticks is not None:
+            room = intent.reference - grid.price(intent.stop_ticks)
+            distance = room * signal.side
+        sizing = self._sizer.size(
+            grid, distance=distance or 0.0, min_stop=min_stop, tested=signal.stop is None,
+            rate=rate, equity=portfolio.cash,
+        )  # fmt: skip
+        intent = msgspec.structs.replace(intent, lots=sizing.lots)
+        stats = portfolio.days.get(day)
+        question = Question(
+            now_ns=now_ns,
+            day=day,
+            symbol=engine.symbol,
+            strategy=engine.name,
+            key=engine.key,
+            interval_ns=engine.interval_ns,
+            bar=bar,
+            bar_in_window=engine.in_window,
+            signal=signal,
+            portfolio=portfolio,
+            sizing=sizing,
+            order_value=valuation.order_value(engine.symbol, sizing.lots, intent.reference, now_ns),
+            gross_exposure=valuation.gross_exposure(now_ns),
+            positions=valuation.in_flight(),
+            positions_symbol=valuation.in_flight(engine.symbol),
+            has_rate=rate is not None,
+            bar_age_ns=now_ns - series.last_ns,
+            rate_age_ns=rate_age,
+            realised_r=stats.r if stats else 0.0,
+            open_r=valuation.open_r(now_ns),
+            worst_r=valuation.worst_r(now_ns) if self._worst_case else 0.0,
+            this_worst_r=valuation.intent_worst_r(intent) if self._worst_case else 0.0,
+        )
+        return intent, question
+
+    def _leave(self, engine: Engine, bar: Bar, action: Exit, now_ns: int) -> Batch:
+        position = self.portfolio.positions.get(engine.key)
+        outcome = "ACCEPTED" if position is not None else "NO_POSITION"
+        batch = Batch([self._note(engine, bar, action, now_ns, outcome)])
+        if position is not None:
+            self._close(batch, position, position.lots, action.tag, now_ns)
+        return batch
+
+    def _withdraw(self, engine: Engine, bar: Bar, action: CancelEntry, now_ns: int) -> Batch:
+        order = self.working_entry(engine.key)
+        outcome = "ACCEPTED" if order is not None else "NO_ORDER"
+        batch = Batch([self._note(engine, bar, action, now_ns, outcome)])
+        if order is not None:
+            batch.effects.append(Cancel(order.intent, "STRATEGY_CANCEL"))
+        return batch
+
+    def _note(self, engine: Engine, bar: Bar, action: Action, now_ns: int, outcome: str) -> Decided:
+        day = self.clock.day(now_ns)
+        return Decided(now_ns, engine.symbol, engine.name, bar.open_ns, day, action, (), outcome)
+
+    def working_entry(self, key: str) -> OpenOrder | None:
+        """Return the entry order of an engine that is in flight, or None."""
+        for order in self.portfolio.orders.values():
+            intent = order.intent
+            if intent.purpose == "entry" and engine_key(intent.symbol, intent.strategy) == key:
+                return order
+        return None
+
+    # Closing ------------------------------------------------------------------------------------
+
+    def has_exit(self, trade_id: str) -> bool:
+        """Say whether an exit order of this trade is in flight."""
+        return any(
+            order.intent.purpose == "exit" and order.intent.trade_id == trade_id
+            for order in self.portfolio.orders.values()
+        )
+
+    def _close(self, batch: Batch, position: Position, lots: int, reason: str, at_ns: int) -> None:
+        """Add a market exit of ``lots`` to the batch, unless one is in flight already."""
+        if self.has_exit(position.trade_id):
+            return
+        key = engine_key(position.symbol, position.strategy)
+        interval_ns = self.engines[key].interval_ns
+        series = self.market.by_key[(position.symbol, interval_ns)]
+        intent = Intent(
+            intent_id=intent_id(self.portfolio.portfolio_id, key, reason, at_ns, 0),
+            purpose="exit",
+            trade_id=position.trade_id,
+            symbol=position.symbol,
+            strategy=position.strategy,
+            interval_ns=interval_ns,
+            side=-position.side,
+            lots=lots,
+            decided_ns=at_ns,
+            day=self.clock.day(at_ns),
+            reference=series.close,
+            slippage=self.costs.slippage(series.grid, series.atr),
+            reason=reason,
+        )
+        batch.entries.append(IntentRecorded(at_ns, intent))
+        batch.effects.append(Submit(intent))
+
+    def close(self, position: Position, reason: str, at_ns: int) -> Batch:
+        """Close all of a position at market. Exits pass every gate."""
+        batch = Batch()
+        self._close(batch, position, position.lots, reason, at_ns)
+        return batch
+
+    def close_all(self, reason: str, at_ns: int) -> Batch:
+        """Close every position at market, in order of key."""
+        batch = Batch()
+        for key in sorted(self.portfolio.positions):
+            position = self.portfolio.positions[key]
+            self._close(batch, position, position.lots, reason, at_ns)
+        return batch
+
+    def cancel_entries(self, code: str) -> Batch:
+        """Cancel every entry order in flight, in order of engine."""
+        orders = [o.intent for o in self.portfolio.orders.values() if o.intent.purpose == "entry"]
+        orders.sort(key=lambda intent: (intent.symbol, intent.strategy))
+        return Batch([], [Cancel(intent, code) for intent in orders])
+
+    def end_of_window(self, engine: Engine, position: Position, at_ns: int) -> Batch:
+        """Carry out the engine's policy at its time-stop: close, or reduce and hold the rest."""
+        batch = Batch()
+        if engine.at_end == "reduce":
+            part = max(1, int(position.lots * engine.reduce_fraction))
+            if part < position.lots:
+                self._close(batch, position, part, "REDUCE", at_ns)
+                batch.entries.append(self._held(position, at_ns))
+                return batch
+        self._close(batch, position, position.lots, "TIME", at_ns)
+        return batch
+
+    @staticmethod
+    def _held(position: Position, at_ns: int) -> PlanSet:
+        assert position.stop_ticks is not None
+        return PlanSet(
+            at_ns, position.trade_id, position.stop_ticks, position.target_ticks,
+            (1 << 63) - 1, position.initial_risk, reason="HELD",
+        )  # fmt: skip
+
+    # Broker events ------------------------------------------------------------------------------
+
+    def on_event(self, event: BrokerEvent, now_ns: int) -> Batch:
+        """Turn what the broker tells into entries; an execution already known changes nothing."""
+        if isinstance(event, OrderNews):
+            return self._on_news(event, now_ns)
+        if event.execution_id in self.portfolio.executions:
+            return Batch()
+        if event.leg == "entry":
+            return self._on_entry(event, now_ns)
+        return self._on_exit(event, now_ns)
+
+    def _on_news(self, news: OrderNews, now_ns: int) -> Batch:
+        if news.intent_id not in self.portfolio.orders:
+            return Batch()
+        return Batch([OrderChanged(now_ns, news.intent_id, news.event, news.code)])
+
+    def _on_entry(self, execution: Execution, now_ns: int) -> Batch:
+        intent = self.portfolio.orders[execution.intent_id].intent
+        grid = self.market.by_symbol[intent.symbol][0].grid
+        rate = self._rate(grid, now_ns, None)
+        filled = self._money(execution, intent.symbol, intent.strategy, grid, rate, _ZERO, now_ns)
+        key = engine_key(intent.symbol, intent.strategy)
+        position = self.portfolio.positions.get(key)
+        stop, target = protection(grid, intent, execution.fill_ticks)
+        lots, before = execution.lots, _ZERO
+        if position is not None and position.stop_ticks is not None:
+            stop, target = position.stop_ticks, position.target_ticks
+            lots, before = lots + position.lots, position.initial_risk
+        risk = abs(execution.fill_ticks - stop) * execution.lots
+        plan = PlanSet(
+            now_ns, intent.trade_id, stop, target, intent.time_stop_ns,
+            before + money(grid.cash(risk) * rate),
+        )  # fmt: skip
+        protect = Protect(
+            intent.symbol, intent.interval_ns, intent.strategy, intent.trade_id, intent.side,
+            lots, stop, target,
+        )  # fmt: skip
+        return Batch([filled, plan], [protect])
+
+    def _on_exit(self, execution: Execution, now_ns: int) -> Batch:
+        position = next(
+            one for one in self.portfolio.positions.values() if one.trade_id == execution.trade_id
+        )
+        grid = self.market.by_symbol[position.symbol][0].grid
+        rate = self._rate(grid, now_ns, position)
+        gained = position.side * (
+            execution.fill_ticks * execution.lots
+            - Decimal(position.entry_cost_ticks * execution.lots) / position.entry_lots
+        )
+        pnl = money(grid.cash(1) * gained * rate)
+        filled = self._money(execution, position.symbol, position.strategy, grid, rate, pnl, now_ns)
+        batch = Batch([filled])
+        if execution.lots == position.lots:
+            for order in self.portfolio.orders.values():
+                intent = order.intent
+                if intent.trade_id == position.trade_id and (
+                    intent.purpose == "entry" or intent.intent_id != execution.intent_id
+                ):
+                    batch.effects.append(Cancel(intent, "TRADE_CLOSED"))
+        return batch
+
+    def _rate(self, grid: Grid, now_ns: int, position: Position | None) -> Decimal:
+        """Return quote to base now; an exit without a rate takes its entry's."""
+        rate, _ = self.market.rate(grid.instrument.quote_currency, now_ns)
+        if rate is not None:
+            return rate
+        return position.entry_rate if position is not None else Decimal(1)
+
+    def _money(
+        self,
+        execution: Execution,
+        symbol: str,
+        strategy: str,
+        grid: Grid,
+        rate: Decimal,
+        pnl: Decimal,
+        now_ns: int,
+    ) -> Filled:
+        """Turn an execution into an entry, every amount rounded here and nowhere else."""
+        instrument = grid.instrument
+        per_price = grid.quantity(execution.lots) * instrument.multiplier * rate
+        fee = _ZERO
+        if instrument.fee_per_unit or instrument.fee_fraction:
+            value = per_price * grid.decimal(execution.fill_ticks)
+            fee = money(
+                grid.quantity(execution.lots) * instrument.fee_per_unit
+                + value * instrument.fee_fraction
+            )
+        stamp = execution.filled_ns if execution.at_open else execution.bar_open_ns
+        return Filled(
+            at_ns=now_ns,
+            execution_id=execution.execution_id,
+            intent_id=execution.intent_id,
+            trade_id=execution.trade_id,
+            leg=execution.leg,
+            symbol=symbol,
+            strategy=strategy,
+            side=execution.side,
+            lots=execution.lots,
+            price=Decimal(repr(round(execution.price, 10))),
+            fill_ticks=execution.fill_ticks,
+            filled_ns=execution.filled_ns,
+            bar_open_ns=execution.bar_open_ns,
+            day=self.clock.day(stamp),
+            spread=money(Decimal(repr(round(execution.spread, 12))) * per_price),
+            slippage=money(Decimal(repr(round(execution.slippage, 12))) * per_price),
+            fee=fee,
+            pnl=pnl,
+            rate=rate,
+            reason=execution.reason,
+        )
+
+    # Marks --------------------------------------------------------------------------------------
+
+    def marks(self, now_ns: int) -> Marks:
+        """Look at the portfolio at the last prices."""
+        day = self.clock.day(now_ns)
+        stats = self.portfolio.days.get(day)
+        return Marks(
+            now_ns=now_ns,
+            day=day,
+            portfolio=self.portfolio,
+            equity=float(self.portfolio.cash) + self.valuation.total_open_pnl(now_ns),
+            realised_r=stats.r if stats else 0.0,
+            open_r=self.valuation.open_r(now_ns),
+        )
+
+    def look(self, marks: Marks) -> Batch | None:
+        """Ask every watch once; None when nothing is to be recorded."""
+        entries: list[Entry] = []
+        for watch in self._watches:
+            entries.extend(watch.look(marks))
+        return self.halted(entries, marks.now_ns) if entries else None
+
+    def halted(self, entries: list[Entry], now_ns: int) -> Batch:
+        """Add to halts what follows from them: working entries cancelled, perhaps all closed."""
+        batch = Batch(entries)
+        names = {entry.name for entry in entries if isinstance(entry, HaltSet)}
+        if names & CANCELLING_HALTS:
+            batch.effects.extend(self.cancel_entries("HALT").effects)
+        if "r_stop" in names and self._flatten_on_r_stop:
+            closing = self.close_all("FLATTEN", now_ns)
+            batch.entries.extend(closing.entries)
+            batch.effects.extend(closing.effects)
+        return batch
+
+    def no_bar(self, order: OpenOrder) -> Batch:
+        """End the wait of a market order for a bar that did not come."""
+        intent = order.intent
+        if intent.purpose == "entry":
+            return Batch([], [Cancel(intent, "NO_BAR")])
+        return Batch([], [FillNow(intent, intent.reference, intent.decided_ns)])

@@ -1,0 +1,121 @@
+"""One engine per (symbol, strategy instance): it feeds bars to the strategy and takes its answer.
+
+An engine sees every closed bar of its series, whatever the gates say. It never trades: it hands
+the strategy's wish to whoever stepped it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from daemon.core.calendar import Schedule
+from daemon.core.strategy import Strategy
+from state.bars import Bar
+from state.errors import StrategyError
+from state.portfolio import engine_key
+from state.signals import Action, Signal
+
+AT_END: Final = ("close", "hold", "reduce")
+
+
+class Engine:
+    """A strategy on one series.
+
+    ``at_end`` is what happens to an open position at the window's end, ``reduce_fraction`` the part
+    that ``reduce`` closes, ``flatten_before_s`` how many seconds earlier. ``params_name`` says
+    which parameter set is in force.
+    """
+
+    __slots__ = (
+        "_edge_ns",
+        "_on_bar",
+        "at_end",
+        "bars",
+        "flatten_before_s",
+        "in_window",
+        "interval_ns",
+        "key",
+        "name",
+        "params_name",
+        "quarantined",
+        "reduce_fraction",
+        "schedule",
+        "strategy",
+        "symbol",
+    )
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        name: str,
+        *,
+        params_name: str = "default",
+        at_end: str = "close",
+        reduce_fraction: float = 0.5,
+        flatten_before_s: int = 0,
+    ) -> None:
+        """Bind a strategy instance under its configured name."""
+        context = strategy.context
+        self.strategy = strategy
+        self.name = name
+        self.symbol = context.symbol
+        self.interval_ns = context.interval_ns
+        self.key = engine_key(context.symbol, name)
+        self.schedule: Schedule = context.schedule
+        self.params_name = params_name
+        self.at_end = at_end
+        self.reduce_fraction = reduce_fraction
+        self.flatten_before_s = flatten_before_s
+        self.quarantined = False
+        self.in_window = False
+        self.bars = 0
+        self._edge_ns = -(1 << 63)
+        self._on_bar = strategy.on_bar
+
+    def on_bar(self, bar: Bar) -> Action | None:
+        """Feed one closed bar; return the strategy's wish.
+
+        Raises:
+            Exception: whatever the strategy raises; the caller quarantines the engine.
+        """
+        open_ns = bar.open_ns
+        if open_ns >= self._edge_ns:
+            self.in_window = self.schedule.covers(open_ns)
+            self._edge_ns = self.schedule.edge_after(open_ns)
+        self.bars += 1
+        return self._on_bar(bar, self.in_window)
+
+    def state(self) -> dict[str, Any]:
+        """Return what later answers depend on, as JSON values."""
+        return {"bars": self.bars, "strategy": self.strategy.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what ``state`` returned."""
+        self.bars = state["bars"]
+        self.strategy.restore(state["strategy"])
+
+
+def check_signal(signal: Signal) -> None:
+    """Refuse a signal that cannot mean anything: a strategy's mistake, not the market's.
+
+    Raises:
+        StrategyError: says which field was given what, and what is allowed.
+    """
+    if signal.side not in (1, -1):
+        raise StrategyError(f"a signal's side must be +1 or -1, found {signal.side!r}")
+    for name in ("trigger", "limit", "stop", "target"):
+        value = getattr(signal, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise StrategyError(f"a signal's {name} must be a positive price, found {value!r}")
+    for name in ("stop_distance", "target_distance", "target_r"):
+        value = getattr(signal, name)
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise StrategyError(f"a signal's {name} must be finite and >= 0, found {value!r}")
+    if (signal.stop is None) == (signal.stop_distance is None):
+        raise StrategyError("a signal needs exactly one of stop and stop_distance")
+    targets = [signal.target, signal.target_distance, signal.target_r]
+    if sum(one is not None for one in targets) > 1:
+        raise StrategyError("a signal takes at most one of target, target_distance and target_r")
+    if signal.trigger is not None and signal.limit is not None:
+        raise StrategyError("a signal takes at most one of trigger and limit")

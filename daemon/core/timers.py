@@ -1,0 +1,110 @@
+"""The core's alarms: time-stops, last-entry times, waits for a bar, end of day, re-arming.
+
+All but the end of day are derived from the portfolio, so a restart forgets none of them. An alarm
+due at T rings after the bars closing at T, in (instant, name) order.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from daemon.core.desk import Desk
+from daemon.core.effects import Batch, Cancel
+from daemon.core.supervision import Alarm
+from state.entries import AlarmRung
+from state.orders import OrderState
+from state.portfolio import OpenOrder, engine_key
+from state.units import NEVER_NS
+
+_DEAD: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.FILLED})
+
+
+class Due(NamedTuple):
+    """An alarm: when, its name, what kind it is and what it is about (a key or an intent id)."""
+
+    due_ns: int
+    name: str
+    kind: str
+    about: str
+
+
+class Timers:
+    """Names the next alarm and rings what is due."""
+
+    def __init__(self, desk: Desk, end_of_day: Alarm, *, latency_ns: int = 0) -> None:
+        """Watch the desk's portfolio; ``latency_ns`` is how long an order takes to the market."""
+        self._desk = desk
+        self._end_of_day = end_of_day
+        self._latency_ns = latency_ns
+        self._end_of_day_ns = NEVER_NS
+        self._rearmed_ns = -1
+
+    def start(self, now_ns: int) -> None:
+        """Begin at this instant."""
+        self._end_of_day_ns = self._end_of_day.next_due_ns(now_ns)
+
+    def next_ns(self) -> int:
+        """Return the instant of the next alarm, NEVER_NS when there is none."""
+        portfolio = self._desk.portfolio
+        if not portfolio.positions and not portfolio.orders and not portfolio.halts:
+            return self._end_of_day_ns
+        return min([due.due_ns for due in self._all()], default=NEVER_NS)
+
+    def due(self, now_ns: int) -> list[Due]:
+        """Return the alarms due at or before this instant, in (instant, name) order."""
+        return sorted(one for one in self._all() if one.due_ns <= now_ns)
+
+    def _all(self) -> list[Due]:
+        desk, found = self._desk, [Due(self._end_of_day_ns, "end_of_day", "end_of_day", "")]
+        for key, position in desk.portfolio.positions.items():
+            if position.time_stop_ns < NEVER_NS and not desk.has_exit(position.trade_id):
+                found.append(Due(position.time_stop_ns, f"time_stop/{key}", "time_stop", key))
+        for order in desk.portfolio.orders.values():
+            due = self._order_due(order)
+            if due is not None:
+                found.append(due)
+        for name, halt in desk.portfolio.halts.items():
+            if self._rearmed_ns < halt.until_ns < NEVER_NS:
+                found.append(Due(halt.until_ns, f"rearm/{name}", "rearm", name))
+        return found
+
+    def _order_due(self, order: OpenOrder) -> Due | None:
+        intent = order.intent
+        key = engine_key(intent.symbol, intent.strategy)
+        resting = intent.trigger_ticks is not None or intent.limit_ticks is not None
+        if resting:
+            if intent.until_ns == NEVER_NS:
+                return None
+            return Due(intent.until_ns, f"last_entry/{key}", "last_entry", intent.intent_id)
+        wait = intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
+        return Due(wait, f"no_bar/{key}", "no_bar", intent.intent_id)
+
+    def ring(self, due: Due, now_ns: int) -> Batch:
+        """Ring one alarm: its entry, and what follows from it."""
+        batch = Batch([AlarmRung(now_ns, due.due_ns, due.name)])
+        after = self._after(due, now_ns)
+        if after is not None:
+            batch.entries.extend(after.entries)
+            batch.effects.extend(after.effects)
+        return batch
+
+    def _after(self, due: Due, now_ns: int) -> Batch | None:
+        desk = self._desk
+        portfolio = desk.portfolio
+        if due.kind == "end_of_day":
+            self._end_of_day_ns = self._end_of_day.next_due_ns(due.due_ns)
+            return None
+        if due.kind == "rearm":
+            self._rearmed_ns = due.due_ns
+            return desk.look(desk.marks(now_ns))
+        if due.kind == "time_stop":
+            position = portfolio.positions.get(due.about)
+            if position is None:
+                return None
+            return desk.end_of_window(desk.engines[due.about], position, due.due_ns)
+        order = portfolio.orders.get(due.about)
+        if order is None or order.state in _DEAD:
+            return None
+        if due.kind == "last_entry":
+            return Batch([], [Cancel(order.intent, "LAST_ENTRY")])
+        return desk.no_bar(order)

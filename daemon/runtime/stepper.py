@@ -1,0 +1,411 @@
+"""The stepper: one instant through the whole portfolio, in the order that the rules give.
+
+Within an instant T: commands given up to T; then the bars closing at T (fills of resting orders,
+exits), the roll of the trading day, the watches once, the engines' wishes in (symbol, strategy)
+order, the alarms due at T. Every change is decided by the desk, recorded in the sink, applied to
+the ledger, and only then carried out. Full-speed replay steps this directly.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from adapters.brokers.paper import Book, Guard, PaperBroker
+from daemon.core.commands import Command, take
+from daemon.core.desk import Desk
+from daemon.core.effects import Batch, Cancel, Effect, FillNow, Protect, Submit
+from daemon.core.engine import Engine
+from daemon.core.market import Series
+from daemon.core.supervision import Marks
+from daemon.core.timers import Timers
+from state.bars import Bar
+from state.entries import (
+    DayRolled,
+    EngineQuarantined,
+    Entry,
+    EquityMarked,
+    PortfolioOpened,
+)
+from state.executions import BrokerEvent
+from state.ledger import apply
+from state.orders import Intent
+from state.signals import Action
+from state.units import HOUR_NS, NEVER_NS, money
+
+_TRACEBACK_CHARS = 4000
+
+
+class Sink(Protocol):
+    """Where entries are recorded."""
+
+    def append(self, entry: Entry) -> int:
+        """Record one entry and return its sequence number."""
+
+
+class Lane:
+    """One series in the stepper: the series, what rests on it, its engines in order of name."""
+
+    __slots__ = ("book", "engines", "series", "slots")
+
+    def __init__(self, series: Series, book: Book, engines: Sequence[Engine]) -> None:
+        """Bind them; ``slots`` is the book's own, to look at without a call."""
+        self.series = series
+        self.book = book
+        self.slots = book.slots
+        self.engines = sorted(engines, key=lambda engine: engine.name)
+
+
+class Stepper:
+    """Steps one portfolio through its bars."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        timers: Timers,
+        broker: PaperBroker,
+        sink: Sink,
+        *,
+        commands: Sequence[Command] = (),
+        start_cash: Decimal,
+        zone: str,
+        portfolio_id: str,
+        high_water: Callable[[], float] | None = None,
+        observers: Sequence[Callable[[int, Entry], None]] = (),
+        on_change: Callable[[int], None] | None = None,
+        on_hour: Callable[[int, Marks], None] | None = None,
+    ) -> None:
+        """Bind the parts.
+
+        ``observers`` are told every entry after it is applied, ``on_change`` the end of an instant
+        in which something was recorded, ``on_hour`` each first instant of a simulated hour.
+        """
+        self.desk = desk
+        self.portfolio = desk.portfolio
+        self._timers = timers
+        self._broker = broker
+        self._sink = sink
+        self._commands = deque(sorted(commands, key=lambda command: command.at_ns))
+        self._opening = (portfolio_id, zone, start_cash)
+        self._high_water = high_water
+        self._observers = tuple(observers)
+        self._on_change = on_change
+        self._on_hour = on_hour
+        self.lanes = self._make_lanes()
+        self._exposed = False
+        self._dirty = False
+        self._alarm_ns = NEVER_NS
+        self._wake_ns = self._tick_ns = NEVER_NS
+        self._hour_ns = 0
+        self.day_end_ns = NEVER_NS
+        self._day_peak = 0.0
+        self._day_fall = 0.0
+        self._marked = (Decimal(0), Decimal(0))
+
+    def _make_lanes(self) -> dict[tuple[str, int], Lane]:
+        engines: dict[tuple[str, int], list[Engine]] = {}
+        for engine in self.desk.engines.values():
+            engines.setdefault((engine.symbol, engine.interval_ns), []).append(engine)
+        return {
+            series.key: Lane(
+                series,
+                self._broker.book(series.grid, series.interval_ns),
+                engines.get(series.key, ()),
+            )
+            for series in self.desk.market.series
+        }
+
+    # Life ---------------------------------------------------------------------------------------
+
+    def start(self, now_ns: int, entries: Sequence[Entry]) -> None:
+        """Open the portfolio just before its first instant and record what the run begins with."""
+        portfolio_id, zone, cash = self._opening
+        day = self.desk.clock.day(now_ns)
+        base = self.desk.market.base_currency
+        self.record(PortfolioOpened(now_ns, day, portfolio_id, base, zone, cash))
+        for entry in entries:
+            self.record(entry)
+        self._timers.start(now_ns)
+        self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
+        self._set_day(day)
+        self._day_peak = float(cash)
+        self._marked = (cash, Decimal(0))
+        self._settle()
+
+    def record(self, entry: Entry) -> None:
+        """Record one entry, apply it, and tell the observers."""
+        seq = self._sink.append(entry)
+        apply(self.portfolio, seq, entry)
+        for observe in self._observers:
+            observe(seq, entry)
+
+    def commit(self, batch: Batch, now_ns: int) -> None:
+        """Record and apply a batch, then carry out its effects."""
+        for entry in batch.entries:
+            self.record(entry)
+        for effect in batch.effects:
+            self._carry_out(effect, now_ns)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Look again at what the fast path may skip, after the portfolio changed."""
+        portfolio = self.portfolio
+        self._dirty = True
+        self._exposed = bool(portfolio.positions or portfolio.orders)
+        self._alarm_ns = self._timers.next_ns()
+        self._set_wake()
+
+    def _set_wake(self) -> None:
+        command_ns = self._commands[0].at_ns if self._commands else NEVER_NS
+        self._wake_ns = min(command_ns, self._alarm_ns + 1, self.day_end_ns + 1)
+        self._tick_ns = min(self._hour_ns, self._alarm_ns, self.day_end_ns)
+
+    # One instant --------------------------------------------------------------------------------
+
+    def step(self, now_ns: int, bars: Sequence[tuple[Lane, Bar]]) -> None:
+        """Take all bars closing at ``now_ns``, in order of (symbol, interval)."""
+        if now_ns >= self._wake_ns:
+            self._before(now_ns)
+        exposed = self._exposed
+        if exposed:
+            for lane, bar in bars:
+                if lane.slots:
+                    self._fill(lane, bar, now_ns)
+        wishes = self._ask(bars, now_ns)
+        if exposed or wishes or now_ns >= self._tick_ns or self._dirty:
+            self._conclude(now_ns, exposed, wishes)
+
+    def _ask(
+        self, bars: Sequence[tuple[Lane, Bar]], now_ns: int
+    ) -> list[tuple[Engine, Bar, Action]]:
+        """Show every bar to its series and engines and collect the wishes.
+
+        Strategies see bars only, so asking them before the watches look changes nothing.
+        """
+        wishes: list[tuple[Engine, Bar, Action]] = []
+        for lane, bar in bars:
+            lane.series.update(bar)
+            for engine in lane.engines:
+                try:
+                    action = engine.on_bar(bar)
+                except Exception as error:
+                    self._quarantine(engine, error, now_ns)
+                else:
+                    if action is not None:
+                        wishes.append((engine, bar, action))
+        return wishes
+
+    def _conclude(
+        self, now_ns: int, exposed: bool, wishes: list[tuple[Engine, Bar, Action]]
+    ) -> None:
+        """Do what an instant needs beyond showing its bars: roll, watch, decide, ring, tell."""
+        if now_ns >= self.day_end_ns:
+            self._roll(now_ns)
+        if exposed:
+            self._watch(now_ns)
+        if wishes:
+            self._decide(wishes, now_ns)
+        if now_ns >= self._alarm_ns:
+            self._ring_due(now_ns)
+        if now_ns >= self._hour_ns:
+            self._hour(now_ns)
+        if self._dirty:
+            self._dirty = False
+            if self._on_change is not None:
+                self._on_change(now_ns)
+
+    def _before(self, now_ns: int) -> None:
+        """Do what was due before these bars, in order: commands, rolls, alarms."""
+        while True:
+            command_ns = self._commands[0].at_ns if self._commands else NEVER_NS
+            first = min(command_ns, self.day_end_ns, self._alarm_ns)
+            if command_ns == first and first <= now_ns:
+                command = self._commands.popleft()
+                self.commit(take(self.desk, command), command.at_ns)
+            elif first >= now_ns:
+                break
+            elif self.day_end_ns == first:
+                self._roll(first)
+            else:
+                self._ring_due(first)
+        self._set_wake()
+
+    def _fill(self, lane: Lane, bar: Bar, now_ns: int) -> None:
+        slippage = self.desk.costs.slippage(lane.series.grid, lane.series.atr)
+        for event in lane.book.on_bar(bar, slippage):
+            self._hear(event, now_ns)
+
+    def _hear(self, event: BrokerEvent, now_ns: int) -> None:
+        batch = self.desk.on_event(event, now_ns)
+        if batch.entries or batch.effects:
+            self.commit(batch, now_ns)
+
+    def _watch(self, now_ns: int) -> None:
+        marks = self.desk.marks(now_ns)
+        if marks.equity > self._day_peak:
+            self._day_peak = marks.equity
+        elif self._day_peak > 0:
+            self._day_fall = max(self._day_fall, 1 - marks.equity / self._day_peak)
+        batch = self.desk.look(marks)
+        if batch is not None:
+            self.commit(batch, now_ns)
+
+    def _decide(self, wishes: list[tuple[Engine, Bar, Action]], now_ns: int) -> None:
+        if len(wishes) > 1:
+            wishes.sort(key=_engine_order)
+        for engine, bar, action in wishes:
+            try:
+                batch = self.desk.decide(engine, bar, action, now_ns)
+            except Exception as error:
+                self._quarantine(engine, error, now_ns)
+                continue
+            self.commit(batch, now_ns)
+
+    def _quarantine(self, engine: Engine, error: Exception, now_ns: int) -> None:
+        """Stop asking this engine; its position stays protected, the others live on."""
+        engine.quarantined = True
+        lane = self.lanes[(engine.symbol, engine.interval_ns)]
+        lane.engines = [one for one in lane.engines if one is not engine]
+        lines = traceback.format_exception(error)
+        batch = Batch(
+            [
+                EngineQuarantined(
+                    now_ns,
+                    engine.symbol,
+                    engine.name,
+                    f"{type(error).__name__}: {error}",
+                    _portable("".join(lines))[-_TRACEBACK_CHARS:],
+                )
+            ]
+        )
+        order = self.desk.working_entry(engine.key)
+        if order is not None:
+            batch.effects.append(Cancel(order.intent, "ENGINE_QUARANTINED"))
+        self.commit(batch, now_ns)
+
+    def _ring_due(self, now_ns: int) -> None:
+        """Ring what is due until nothing is: an alarm's consequence may be due at once."""
+        while due := self._timers.due(now_ns):
+            self.commit(self._timers.ring(due[0], now_ns), now_ns)
+            if due[0].kind == "end_of_day":
+                self.mark(now_ns)
+        self._alarm_ns = self._timers.next_ns()
+        self._set_wake()
+
+    # Effects ------------------------------------------------------------------------------------
+
+    def _carry_out(self, effect: Effect, now_ns: int) -> None:
+        if isinstance(effect, Protect):
+            self.lanes[(effect.symbol, effect.interval_ns)].book.protect(
+                effect.strategy,
+                Guard(
+                    effect.trade_id,
+                    effect.side,
+                    effect.lots,
+                    effect.stop_ticks,
+                    effect.target_ticks,
+                ),
+            )
+            return
+        intent = effect.intent
+        book = self.lanes[(intent.symbol, intent.interval_ns)].book
+        if isinstance(effect, Submit):
+            self._hear(book.submit(intent), now_ns)
+            market = intent.trigger_ticks is None and intent.limit_ticks is None
+            if market and self.desk.costs.fill_at_close:
+                self._hear_all(book, intent, intent.reference, intent.decided_ns, now_ns)
+        elif isinstance(effect, FillNow):
+            self._hear_all(book, intent, effect.price, effect.at_ns, now_ns)
+        else:
+            news = book.cancel(intent.strategy, intent.intent_id, effect.code)
+            if news is not None:
+                self._hear(news, now_ns)
+
+    def _hear_all(self, book: Book, intent: Intent, price: float, at_ns: int, now_ns: int) -> None:
+        for event in book.fill_now(intent, price, at_ns):
+            self._hear(event, now_ns)
+
+    # Days and hours -----------------------------------------------------------------------------
+
+    def _set_day(self, day: int) -> None:
+        self.day_end_ns = self.desk.clock.day_start_ns(day + 1)
+        self._set_wake()
+
+    def _roll(self, now_ns: int) -> None:
+        """Roll the trading day at its end; days without bars roll one by one."""
+        portfolio, desk = self.portfolio, self.desk
+        stats = portfolio.days.get(portfolio.day)
+        next_day = portfolio.day + 1
+        equity = portfolio.cash + money(repr(desk.valuation.total_open_pnl(now_ns)))
+        self.record(
+            DayRolled(
+                at_ns=now_ns,
+                day=portfolio.day,
+                next_day=next_day,
+                start_equity=portfolio.day_start_equity,
+                end_equity=equity,
+                gross=stats.gross if stats else Decimal(0),
+                fees=stats.fees if stats else Decimal(0),
+                trades=stats.trades if stats else 0,
+                drawdown=round(self._day_fall, 12),
+                open_positions=len(portfolio.positions),
+            )
+        )
+        self._day_peak, self._day_fall = float(equity), 0.0
+        self._set_day(next_day)
+        self._settle()
+
+    def _hour(self, now_ns: int) -> None:
+        self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
+        marks = self.mark(now_ns)
+        if self._on_hour is not None:
+            self._on_hour(now_ns, marks)
+        self._dirty = True
+        self._set_wake()
+
+    def mark(self, now_ns: int) -> Marks:
+        """Record equity at the marks when it differs from the last mark."""
+        marks = self.desk.marks(now_ns)
+        cash = self.portfolio.cash
+        open_pnl = money(repr(round(marks.equity - float(cash), 8)))
+        if (cash, open_pnl) != self._marked:
+            self._marked = (cash, open_pnl)
+            high = self.portfolio.high_water
+            if self._high_water is not None:
+                high = money(repr(round(self._high_water(), 8)))
+            self.record(EquityMarked(now_ns, cash, open_pnl, max(high, cash + open_pnl)))
+        return marks
+
+    def finish(self, now_ns: int, *, close_at_end: bool) -> None:
+        """End the history: exits already due fill at the last close; others stay open.
+
+        With ``close_at_end`` every position is closed at its last close, reason END.
+        """
+        if close_at_end:
+            self.commit(self.desk.cancel_entries("END"), now_ns)
+            self.commit(self.desk.close_all("END", now_ns), now_ns)
+        for order in list(self.portfolio.orders.values()):
+            if order.intent.purpose == "exit":
+                self.commit(self.desk.no_bar(order), now_ns)
+        self.mark(now_ns)
+        if self._on_change is not None:
+            self._on_change(now_ns)
+
+
+def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:
+    return wish[0].symbol, wish[0].name
+
+
+def _portable(text: str) -> str:
+    """Leave out folders of files in a traceback, so that a journal is the same everywhere."""
+    lines = []
+    for line in text.split("\n"):
+        head, quote, rest = line.partition('File "')
+        if quote and '"' in rest:
+            path, _, tail = rest.partition('"')
+            line = f'{head}File "{path.rsplit("/", 1)[-1]}"{tail}'
+        lines.append(line)
+    return "\n".join(lines)
