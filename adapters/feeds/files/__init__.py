@@ -1,0 +1,1 @@
+"""Bars from files: one module per dialect, one way to read them all."""
