@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -94,6 +94,10 @@ class Marks(msgspec.Struct):
     equity: float
     realised_r: float
     open_r: float
+
+
+NOTHING: Final[tuple[Entry, ...]] = ()
+"""What a watch returns when nothing happened: shared, so that looking allocates nothing."""
 
 
 class Watch(Protocol):
