@@ -1,0 +1,150 @@
+"""Exchange calendars, read once and flattened to ``Holidays``.
+
+The library and pandas are imported when a calendar is first needed, never by a read-only command
+that has none. Calendars end: for years the source has no holidays for, days count as closed, so
+that windows stay shut rather than open on a holiday nobody listed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date, time
+from difflib import get_close_matches
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from state.errors import ConfigError
+from state.holidays import Holidays
+from state.units import day_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_USUAL_YEARS = range(2015, 2026)
+"""Years that every calendar with dated holidays should know; they say what is usual."""
+_TELLING = 6
+"""Usual holidays a year from which on a year with less than half of them is taken as unknown."""
+
+
+def read_holidays(name: str, first_day: int, last_day: int) -> Holidays:
+    """Read the closed days and early closes of an exchange for a span of days.
+
+    ``first_day`` and ``last_day`` are ordinals, both inclusive. The answer covers the part of the
+    span that the calendar knows; days outside count as closed.
+
+    Raises:
+        ConfigError: no calendar has this name, or it knows nothing of the span.
+    """
+    with warnings.catch_warnings():
+        # The library calls deprecated pandas and warns of venues that closed; neither is for us.
+        warnings.simplefilter("ignore")
+        calendar = _open(name)
+        try:
+            return _flatten(name, calendar, first_day, last_day)
+        except (NotImplementedError, ValueError) as error:
+            problem = f"calendar {name!r} has no usable session times ({error}); choose another"
+            raise ConfigError(problem) from error
+
+
+def known_names() -> list[str]:
+    """Return the names of all calendars, sorted."""
+    return sorted(_library().get_calendar_names())
+
+
+def check_name(name: str) -> None:
+    """Refuse a calendar name that nobody knows.
+
+    Raises:
+        ConfigError: names the nearest calendars.
+    """
+    names = known_names()
+    if name in names:
+        return
+    folded = {known.casefold(): known for known in names}
+    near = [folded[word] for word in get_close_matches(name.casefold(), folded, n=3)]
+    meant = f"did you mean {' or '.join(near)}?" if near else "known ones are NSE, NYSE, CME_Equity"
+    raise ConfigError(f"unknown calendar {name!r}; {meant}")
+
+
+def _open(name: str) -> Any:  # noqa: ANN401 - the library ships no types
+    check_name(name)
+    return _library().get_calendar(name)
+
+
+def _flatten(name: str, calendar: Any, first_day: int, last_day: int) -> Holidays:  # noqa: ANN401
+    years = _known_years(calendar, _year(first_day), _year(last_day))
+    if not years:
+        raise ConfigError(
+            f"calendar {name!r} knows no holidays between {day_text(first_day)} and "
+            f"{day_text(last_day)}; update pandas-market-calendars or leave the calendar out"
+        )
+    first = max(first_day, date(years.start, 1, 1).toordinal())
+    last = min(last_day, date(years.stop - 1, 12, 31).toordinal())
+    sessions = calendar.schedule(day_text(first), day_text(last))
+    opened = {label.date().toordinal() for label in sessions.index}
+    return Holidays(
+        name=name,
+        zone=str(calendar.tz),
+        closed=frozenset(day for day in range(first, last + 1) if day not in opened),
+        early_close=_early_closes(calendar, sessions),
+        first=first,
+        last=last,
+        session_start_s=_session_start_s(calendar),
+    )
+
+
+def _library() -> Any:  # noqa: ANN401
+    import pandas_market_calendars  # type: ignore[import-untyped]
+
+    return pandas_market_calendars
+
+
+def _known_years(calendar: Any, first: int, last: int) -> range:  # noqa: ANN401
+    """Return the years of a span for which the calendar really lists holidays.
+
+    Some calendars are rules without end, some are lists that stop: past its end a list looks like a
+    year in which the exchange never rests.
+    """
+    bound = getattr(getattr(calendar, "_ec", None), "bound_max", lambda: None)()
+    stop = last if bound is None else min(last, bound.year)
+    usual = median(_rest_days(calendar, year) for year in _USUAL_YEARS)
+    known = [
+        year
+        for year in range(first, stop + 1)
+        if usual < _TELLING or 2 * _rest_days(calendar, year) >= usual
+    ]
+    return range(known[0], known[-1] + 1) if known else range(0)
+
+
+def _rest_days(calendar: Any, year: int) -> int:  # noqa: ANN401
+    """Count the days of a year that are in the exchange's week and yet without a session."""
+    import numpy as np
+
+    days = calendar.valid_days(f"{year}-01-01", f"{year}-12-31")
+    week = np.busday_count(f"{year}-01-01", f"{year + 1}-01-01", weekmask=calendar.weekmask)
+    return int(week) - len(days)
+
+
+def _early_closes(calendar: Any, sessions: pd.DataFrame) -> dict[int, int]:  # noqa: ANN401
+    """Return the local second of the close of every session that ends early."""
+    early = calendar.early_closes(sessions)
+    closes: dict[int, int] = {}
+    for label, close in early["market_close"].items():
+        local = close.tz_convert(str(calendar.tz))
+        day = label.date().toordinal()
+        closes[day] = (local.date().toordinal() - day) * 86_400 + _second(local.time())
+    return closes
+
+
+def _session_start_s(calendar: Any) -> int:  # noqa: ANN401
+    """Return where a session that opens on the evening before begins, 0 for any other."""
+    open_s: int = calendar.open_offset * 86_400 + _second(calendar.open_time)
+    return min(0, open_s)
+
+
+def _second(at: time) -> int:
+    return at.hour * 3600 + at.minute * 60 + at.second
+
+
+def _year(day: int) -> int:
+    return date.fromordinal(day).year
