@@ -1,0 +1,118 @@
+"""The journal as the rest of the program sees it: where entries go, and how they are read back.
+
+Reads through short read-only queries, so that a reader never holds up the writer's checkpoints.
+Writes nothing: that is ``state.writer``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final, Protocol
+
+from state import codec
+from state.entries import Entry
+from state.errors import JournalError
+from state.migrate import open_for_reading
+
+_PAGE_ROWS: Final = 2048
+
+
+class Sink(Protocol):
+    """Where the core puts what it decided, in order."""
+
+    def append(self, entry: Entry) -> int:
+        """Take the next entry and return the sequence number that it will have. Never blocks."""
+
+
+class BufferedSink:
+    """A sink that keeps entries until its owner drains them into the writer.
+
+    Its owner drains it once per simulated day (replay), so that it stays small. ``seq`` is the
+    number of the last entry taken.
+    """
+
+    __slots__ = ("_entries", "seq")
+
+    def __init__(self, seq: int = 0) -> None:
+        """Continue after entry number ``seq``, the last one of the journal."""
+        self.seq = seq
+        self._entries: list[Entry] = []
+
+    def append(self, entry: Entry) -> int:
+        """Take the next entry and return its sequence number."""
+        self._entries.append(entry)
+        self.seq += 1
+        return self.seq
+
+    def drain(self) -> list[Entry]:
+        """Return what was taken since the last call, oldest first, and forget it."""
+        entries = self._entries
+        self._entries = []
+        return entries
+
+
+def read(path: Path, after_seq: int = 0) -> Iterator[tuple[int, Entry]]:
+    """Yield (seq, entry) of every entry after number ``after_seq``, in order, streaming.
+
+    Raises:
+        JournalError: there is no journal at ``path``, it cannot be read, an entry is missing or
+            unreadable.
+    """
+    for seq, payload in read_payloads(path, after_seq):
+        yield seq, codec.decode(payload)
+
+
+def read_payloads(path: Path, after_seq: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield (seq, canonical JSON) of every entry after number ``after_seq``, streaming.
+
+    Raises:
+        JournalError: there is no journal at ``path``, it cannot be read, or an entry is missing.
+    """
+    with closing(open_for_reading(path)) as connection:
+        while rows := _page(connection, path, after_seq):
+            for seq, payload in rows:
+                if seq != after_seq + 1:
+                    raise JournalError(
+                        f"{path}: entry {after_seq + 1} is missing, the next one is {seq};"
+                        " run `foliod verify`"
+                    )
+                after_seq = seq
+                yield seq, payload
+
+
+def last_seq(path: Path) -> int:
+    """Return the number of the last durable entry, 0 when there is none.
+
+    Raises:
+        JournalError: there is no journal at ``path``, or it cannot be read.
+    """
+    with closing(open_for_reading(path)) as connection:
+        try:
+            return int(connection.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0])
+        except sqlite3.Error as problem:
+            raise JournalError(f"{path} cannot be read: {problem}") from problem
+
+
+def journal_bytes_digest(path: Path) -> str:
+    """Return the chain over every payload, computed anew: equal journals, equal text (32 hex).
+
+    Raises:
+        JournalError: there is no journal at ``path``, it cannot be read, or an entry is missing.
+    """
+    link = codec.GENESIS
+    for _, payload in read_payloads(path):
+        link = codec.chain(link, payload)
+    return link.hex()
+
+
+def _page(connection: sqlite3.Connection, path: Path, after_seq: int) -> list[tuple[int, bytes]]:
+    try:
+        return connection.execute(
+            "SELECT seq, payload FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after_seq, _PAGE_ROWS),
+        ).fetchall()
+    except sqlite3.Error as problem:
+        raise JournalError(f"{path} cannot be read after entry {after_seq}: {problem}") from problem

@@ -1,0 +1,350 @@
+"""The one writing connection of a portfolio's database: a thread, whole transactions, group commit.
+
+A transaction is one function: whatever arrived while the last one was committing goes into the
+next. Entries are numbered, encoded, chained and projected inside it, so the journal and the query
+tables never disagree. A future answers only after the commit; nothing else is an acknowledgement.
+After the first failure nothing more is taken: the process stops and recovers from what is there.
+
+How durable. With ``FULL`` (live) the disk has confirmed before a caller hears of it. With
+``NORMAL`` (replay) it confirms at checkpoints and on ``close``: kill -9 loses nothing that was
+acknowledged, a power cut loses the tail since the last checkpoint, and neither leaves a damaged
+database. A replay that a power cut ended is run again anyway, and it saves a wait for the disk on
+every simulated day. ``OFF`` would gain next to nothing over that, and a power cut could then
+damage the database of a finished run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from state import codec, projector
+from state.entries import Entry
+from state.errors import FoliodError, JournalError
+from state.journal import read
+from state.migrate import Synchronous, open_for_writing
+from state.projector import Projector
+
+SNAPSHOTS_KEPT: Final = 3
+"""Older snapshots are dropped: they are caches of the fold."""
+
+_PROJECTOR_KEY: Final = "projector"
+_TRANSACTION_ENTRIES: Final = 20_000
+_IDLE_COMMITS: Final = 256
+_RECOVERY_ROWS: Final = 1024
+
+_JOURNAL: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
+_SNAPSHOT: Final = "REPLACE INTO snapshots VALUES (?,?,?,?)"
+_PRUNE: Final = (
+    "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)"
+)
+_META: Final = "REPLACE INTO meta VALUES (?,?)"
+
+
+class _Job:
+    """What one caller wants in one transaction. ``seq`` is the last entry after it."""
+
+    __slots__ = ("entries", "future", "meta", "seq", "snapshot")
+
+    def __init__(
+        self,
+        entries: Sequence[Entry] = (),
+        *,
+        snapshot: tuple[int, int, bytes, str] | None = None,
+        meta: tuple[str, str] | None = None,
+    ) -> None:
+        self.entries = entries
+        self.snapshot = snapshot
+        self.meta = meta
+        self.seq = 0
+        self.future: Future[int] = Future()
+        # From now on a cancel is refused: a caller who stops waiting does not undo the write.
+        self.future.set_running_or_notify_cancel()
+
+
+class Writer:
+    """The writer of one database. Construct it, submit, close it; hold the folder's lock.
+
+    Every method may be called from any thread. ``seq`` is the number of the last durable entry.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        synchronous: Synchronous,
+        *,
+        inbox_entries: int = 65_536,
+        patience_s: float = 10.0,
+    ) -> None:
+        """Open or create the database, recover the fold and start the thread.
+
+        ``inbox_entries`` may wait before ``submit`` waits too; ``patience_s`` is how long it and
+        ``close`` wait for the disk before they give up.
+
+        Raises:
+            JournalError: the database cannot be opened for writing, or its journal read.
+            LedgerError: the journal contradicts itself.
+        """
+        self.path = path
+        self._inbox_entries = inbox_entries
+        self._patience_s = patience_s
+        self._connection = open_for_writing(path, synchronous)
+        try:
+            self.seq, self._link = self._last()
+            self._projector = self._recover()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._commits = 0
+        self._inbox: deque[_Job] = deque()
+        self._waiting = 0
+        self._is_closing = False
+        self._failure: FoliodError | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Sequence[Entry]) -> Future[int]:
+        """Write the entries in one transaction; the future holds the number of the last of them.
+
+        An empty batch is durable when everything submitted before it is. The caller must not
+        change ``batch`` afterwards. A caller who is cancelled while it waits knows nothing about
+        its write, and one whose future failed neither: both re-read.
+
+        Raises:
+            JournalError: the writer failed or was closed, or the disk takes nothing any more.
+                The future raises it when the write itself fails (LedgerError when an entry
+                contradicts the journal).
+        """
+        return self._put(_Job(batch))
+
+    def snapshot(self, seq: int, at_ns: int, payload: bytes) -> Future[int]:
+        """Keep the state after entry ``seq``, which must have been submitted before.
+
+        Raises:
+            JournalError: as ``submit``.
+        """
+        return self._put(_Job(snapshot=(seq, at_ns, payload, codec.digest(payload))))
+
+    def meta(self, key: str, value: str) -> Future[int]:
+        """Set a word about the database itself.
+
+        Raises:
+            JournalError: as ``submit``, or the key is the store's own.
+        """
+        if key == _PROJECTOR_KEY:
+            raise JournalError(f"the key {key!r} is the store's own")
+        return self._put(_Job(meta=(key, value)))
+
+    def close(self) -> None:
+        """Write what was submitted, leave one clean file and end the thread. Again: nothing.
+
+        Raises:
+            JournalError: the writer had failed (LedgerError likewise), or the disk does not
+                answer; then what was not acknowledged is unknown until it is re-read.
+        """
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join(self._patience_s)
+        if self._thread.is_alive():
+            raise JournalError(
+                f"{self.path}: the disk has not answered for {self._patience_s:g} s; entries after"
+                f" {self.seq} are not acknowledged. Check the disk, then start again"
+            )
+        if self._failure is not None:
+            raise _copy(self._failure)
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; when an error is on its way already, that one is told, not the writer's."""
+        try:
+            self.close()
+        except FoliodError:
+            if error is None:
+                raise
+
+    def _put(self, job: _Job) -> Future[int]:
+        with self._changed:
+            has_room = self._changed.wait_for(self._has_room, self._patience_s)
+            if self._failure is not None:
+                raise _copy(self._failure)
+            if self._is_closing:
+                raise JournalError(f"{self.path}: the writer is closed, it takes nothing more")
+            if not has_room:
+                raise JournalError(
+                    f"{self.path}: {self._waiting} entries have waited for the disk for"
+                    f" {self._patience_s:g} s (limit {self._inbox_entries}); check the disk"
+                )
+            self._inbox.append(job)
+            self._waiting += len(job.entries)
+            self._changed.notify_all()
+        return job.future
+
+    def _has_room(self) -> bool:
+        return self._waiting < self._inbox_entries or self._is_closing or self._failure is not None
+
+    def _run(self) -> None:
+        jobs: list[_Job] = []
+        try:
+            while jobs := self._take():
+                self._commit(jobs)
+                for job in jobs:
+                    job.future.set_result(job.seq)
+                jobs = []
+                self._checkpoint_when_idle()
+            self._finish()
+        except BaseException as problem:
+            self._fail(jobs, problem)
+        finally:
+            self._connection.close()
+
+    def _take(self) -> list[_Job]:
+        """Wait for work and return all of it, up to a transaction's limit; empty: closed."""
+        jobs: list[_Job] = []
+        entries = 0
+        with self._changed:
+            while not self._inbox and not self._is_closing:
+                self._changed.wait()
+            while self._inbox and entries < _TRANSACTION_ENTRIES:
+                jobs.append(self._inbox.popleft())
+                entries += len(jobs[-1].entries)
+            self._waiting -= entries
+            self._changed.notify_all()
+        return jobs
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        seq, link = self.seq, self._link
+        rows = []
+        encode, chain, fold = codec.encode, codec.chain, self._projector.fold
+        for job in jobs:
+            for entry in job.entries:
+                seq += 1
+                payload = encode(entry)
+                link = chain(link, payload)
+                fold(seq, entry)
+                rows.append((seq, entry.at_ns, codec.kind(entry), payload, link))
+            job.seq = seq
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        self._connection.executemany(_JOURNAL, rows)
+        projector.write(self._connection, self._projector.take())
+        for job in jobs:
+            self._write_extras(job)
+        execute("COMMIT")
+        self.seq, self._link = seq, link
+        self._commits += 1
+
+    def _write_extras(self, job: _Job) -> None:
+        if job.meta is not None:
+            self._connection.execute(_META, job.meta)
+        if job.snapshot is None:
+            return
+        if not 0 < job.snapshot[0] <= job.seq:
+            raise JournalError(
+                f"a snapshot after entry {job.snapshot[0]} was given, the journal ends at {job.seq}"
+            )
+        self._connection.execute(_SNAPSHOT, job.snapshot)
+        self._connection.execute(_PRUNE, (SNAPSHOTS_KEPT,))
+        self._save_fold()
+
+    def _save_fold(self) -> None:
+        text = self._projector.state().decode()
+        self._connection.execute(_META, (_PROJECTOR_KEY, text))
+        self._saved_seq = self._projector.seq
+
+    def _checkpoint_when_idle(self) -> None:
+        """Move the log into the database while nobody waits; SQLite does it at its limit else."""
+        if self._commits >= _IDLE_COMMITS and not self._inbox:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._commits = 0
+
+    def _finish(self) -> None:
+        self._connection.execute("PRAGMA synchronous=FULL")
+        if self._saved_seq != self._projector.seq:
+            self._save_fold()
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def _fail(self, jobs: list[_Job], problem: BaseException) -> None:
+        if self._connection.in_transaction:
+            # A failed rollback changes nothing: what has no commit is gone at the next opening.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+        failure = self._explained(problem)
+        with self._changed:
+            self._failure = failure
+            waiting = [*jobs, *self._inbox]
+            self._inbox.clear()
+            self._waiting = 0
+            self._changed.notify_all()
+        for job in waiting:
+            job.future.set_exception(_copy(failure))
+
+    def _explained(self, problem: BaseException) -> FoliodError:
+        tail = (
+            f"Entries after {self.seq} are not acknowledged; nothing more is written. Start again:"
+            " recovery reads what is there"
+        )
+        if isinstance(problem, FoliodError):
+            return type(problem)(f"{problem}. {tail}")
+        name = getattr(problem, "sqlite_errorname", type(problem).__name__)
+        remedy = "Run `foliod verify`"
+        if name == "SQLITE_FULL":
+            remedy = f"Free space on the disk that holds {self.path.parent}"
+        elif name.startswith("SQLITE_IOERR"):
+            remedy = "Check the disk, the kernel's log and the limits on file size"
+        elif name == "SQLITE_BUSY":
+            remedy = "Find the other process that writes to it, there must be none"
+        return JournalError(
+            f"the journal {self.path} cannot be written: {problem} ({name}). {remedy}. {tail}"
+        )
+
+    def _last(self) -> tuple[int, bytes]:
+        try:
+            row = self._connection.execute(
+                "SELECT seq, chain FROM journal ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as problem:
+            raise JournalError(f"{self.path} cannot be read: {problem}") from problem
+        return row or (0, codec.GENESIS)
+
+    def _recover(self) -> Projector:
+        """Return the projector as of the last entry: what was saved, and the entries since."""
+        fold = self._saved_fold()
+        self._saved_seq = fold.seq
+        for seq, entry in read(self.path, fold.seq):
+            fold.fold(seq, entry)
+            if seq % _RECOVERY_ROWS == 0:
+                fold.take()
+        fold.take()
+        return fold
+
+    def _saved_fold(self) -> Projector:
+        row = self._connection.execute(
+            "SELECT value FROM meta WHERE key = ?", (_PROJECTOR_KEY,)
+        ).fetchone()
+        try:
+            return Projector(None if row is None else row[0].encode())
+        except JournalError:
+            # It is a cache, and of another version: the journal has it all.
+            return Projector()
+
+
+def _copy(error: FoliodError) -> FoliodError:
+    """Return an error of its own for every caller, so that their tracebacks do not mix."""
+    return type(error)(str(error))
