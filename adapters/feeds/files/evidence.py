@@ -32,7 +32,8 @@ _EXCHANGES: Final = (
     ("Tokyo 09:00", "Asia/Tokyo", 540),
 )
 _WEEK_GAP_NS: Final = 20 * HOUR_NS
-_KEPT_WEEKS: Final = 5000
+_PAUSE_NS: Final = 3 * HOUR_NS
+_KEPT: Final = 5000
 _PRESENT: Final = 0.9
 _JUMP: Final = 3.0
 _GOOD: Final = 0.6
@@ -65,10 +66,12 @@ class Edge:
 class Week:
     """Collects, batch by batch, the weekly closes and the minutes of the day that have bars.
 
-    ``edges`` are pairs (last stamp before, first stamp after) of week ends, ns in the file's clock.
+    ``edges`` are pairs (last stamp before, first stamp after) of breaks of 20 hours and more,
+    ``pauses`` those of 3 to 20 hours; ns in the file's clock. At most 5000 of each are kept.
     """
 
     edges: list[tuple[int, int]] = field(default_factory=list)
+    pauses: list[tuple[int, int]] = field(default_factory=list)
     step_ns: int | None = None
     first: int | None = None
     last: int | None = None
@@ -86,9 +89,11 @@ class Week:
         if self.first is None:
             self.first = int(at[0])
         chain = at if self.last is None else np.concatenate(([self.last], at))
-        for place in np.flatnonzero(np.diff(chain) >= _WEEK_GAP_NS).tolist():
-            if len(self.edges) < _KEPT_WEEKS:
-                self.edges.append((int(chain[place]), int(chain[place + 1])))
+        steps = np.diff(chain)
+        for place in np.flatnonzero(steps >= _PAUSE_NS).tolist():
+            kept = self.edges if steps[place] >= _WEEK_GAP_NS else self.pauses
+            if len(kept) < _KEPT:
+                kept.append((int(chain[place]), int(chain[place + 1])))
         self._count_minutes(at, volume)
         self.last = int(at[-1])
 
@@ -123,7 +128,7 @@ def best(found: list[Fit]) -> list[Fit]:
 def weekly(week: Week) -> list[Edge]:
     """Return the usual weekly close and open of each DST regime, in the file's clock."""
     by_regime: dict[int, list[tuple[int, int]]] = {}
-    for edge in week.edges:
+    for edge in week.edges if _is_fx_week(week) else []:
         if _weekday(edge[0]) in (3, 4, 5) and _weekday(edge[1]) in (6, 0):
             by_regime.setdefault(_regime(edge[1]), []).append(edge)
     return [
@@ -187,19 +192,22 @@ def stamp_evidence(week: Week) -> str:
     """
     step = week.step_ns
     half = 30 * MINUTE_NS
-    if step is None or step >= half or not week.edges:
-        return "cannot tell (needs bars under 30m and a weekly or daily close)"
-    opens = sum(1 for last, first in week.edges if (last + step) % half == 0 == first % half)
-    closes = sum(1 for last, first in week.edges if last % half == 0 and (first - step) % half == 0)
-    if max(opens, closes) < _GOOD * len(week.edges) or opens == closes:
-        return f"cannot tell ({opens} closes of the market speak for open, {closes} for close)"
+    breaks = [*week.edges, *week.pauses]
+    if step is None or step >= half or not breaks:
+        return "cannot tell (needs bars under 30m and a market that closes)"
+    opens = sum(1 for last, first in breaks if (last + step) % half == 0 == first % half)
+    closes = sum(1 for last, first in breaks if last % half == 0 and (first - step) % half == 0)
+    if max(opens, closes) < _GOOD * len(breaks) or opens == closes:
+        return f"cannot tell ({opens} of {len(breaks)} breaks speak for open, {closes} for close)"
     name, votes = ("open", opens) if opens > closes else ("close", closes)
-    return f"{name} ({votes} of {len(week.edges)} closes of the market)"
+    return f"{name} ({votes} of {len(breaks)} breaks of the market)"
 
 
 def _is_fx_week(week: Week) -> bool:
     """Say whether most long breaks are one a week, so that the days between are round the clock."""
     if week.first is None or week.last is None or not week.edges:
+        return False
+    if len(week.pauses) > 1.5 * len(week.edges):
         return False
     return len(week.edges) <= 1.6 * ((week.last - week.first) / (7 * DAY_NS) + 1)
 

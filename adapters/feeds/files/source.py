@@ -201,7 +201,7 @@ def open_bars(spec: BarFileSpec) -> BarSource:
     if interval_ns is None:
         problems.append("its first rows do not tell the interval; set interval, such as '1m'")
     elif spec.interval_ns is not None:
-        problems += _interval_problems(spec.interval_ns, sample)
+        problems += interval_problems(spec.interval_ns, sample)
     if problems or interval_ns is None:
         raise FeedError("\n".join(f"{spec.path}: {problem}" for problem in problems))
     return BarSource(spec, head, layout, interval_ns, spec.stamp or layout.stamp or "open")
@@ -252,17 +252,23 @@ def _time_problems(spec: BarFileSpec, layout: Layout, head: Head) -> list[str]:
             f"stamps of {layout.dialect} carry no offset and no zone is set; set zone to the IANA"
             f" zone the file was written in. Evidence:\n{told}"
         )
-    if not layout.is_local and spec.zone not in (None, "UTC", "Etc/UTC"):
-        problems.append(
-            f"zone = {spec.zone!r} is set, but the stamps are instants already (offset or epoch);"
-            " remove zone"
-        )
+    problems += zone_problems(spec.zone, layout)
     if layout.stamp is None and spec.stamp is None:
         problems.append(
             f"{layout.dialect} does not say whether rows are stamped with their open or close;"
             " set stamp = 'open' or 'close'"
         )
     return problems
+
+
+def zone_problems(zone: str | None, layout: Layout) -> list[str]:
+    """Return what is wrong with a zone that is set for stamps that need none."""
+    if layout.is_local or zone in (None, "UTC", "Etc/UTC"):
+        return []
+    return [
+        f"zone = {zone!r} is set, but the stamps are instants already (offset or epoch); remove"
+        " zone"
+    ]
 
 
 def _side_problems(spec: BarFileSpec, layout: Layout) -> list[str]:
@@ -279,7 +285,8 @@ def _side_problems(spec: BarFileSpec, layout: Layout) -> list[str]:
     return []
 
 
-def _interval_problems(interval_ns: int, sample: NDArray[np.int64]) -> list[str]:
+def interval_problems(interval_ns: int, sample: NDArray[np.int64]) -> list[str]:
+    """Return what is wrong with an interval, given the first stamps (n,) int64 of the file."""
     step = common_step(sample)
     if step is None or step == interval_ns:
         return []

@@ -46,12 +46,8 @@ class WallClock:
         """
         if len(wall_ns) == 0:
             return wall_ns, {}
-        self._cover(
-            int(wall_ns.min()) // DAY_NS - 2,
-            int(wall_ns.max()) // DAY_NS + 2,
-        )
-        change = np.array(self._changes, np.int64)
-        offset = np.array(self._offsets, np.int64)
+        self._cover(wall_ns)
+        change, offset = self._table()
         early = np.searchsorted(change + offset[:-1], wall_ns, "right")
         late = np.searchsorted(change + offset[1:], wall_ns, "right")
         utc = wall_ns - offset[early]
@@ -81,7 +77,21 @@ class WallClock:
             return first
         return second
 
-    def _cover(self, first_day: int, last_day: int) -> None:
+    def to_wall(self, utc_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Turn UTC instants (n,) int64 into wall times of the zone."""
+        if len(utc_ns) == 0:
+            return utc_ns
+        self._cover(utc_ns)
+        change, offset = self._table()
+        wall: NDArray[np.int64] = utc_ns + offset[np.searchsorted(change, utc_ns, "right")]
+        return wall
+
+    def _table(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.array(self._changes, np.int64), np.array(self._offsets, np.int64)
+
+    def _cover(self, at: NDArray[np.int64]) -> None:
+        """Learn every change of offset around these times."""
+        first_day, last_day = int(at.min()) // DAY_NS - 2, int(at.max()) // DAY_NS + 2
         if self._last_day < self._first_day:
             self._first_day = self._last_day = first_day
             self._offsets = [self._offset_at(first_day * _DAY_S)]
