@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from daemon.core.indicators import Rsi
 
@@ -86,11 +87,13 @@ def highest(values: Column, period: int) -> Column:
     """Return the largest of the last ``period`` values; (n,), NaN where there are fewer."""
     out = np.full(len(values), np.nan)
     if len(values) >= period:
-        windows = np.lib.stride_tricks.sliding_window_view(values, period)
-        out[period - 1 :] = windows.max(axis=1)
+        sliding_window_view(values, period).max(axis=1, out=out[period - 1 :])
     return out
 
 
 def lowest(values: Column, period: int) -> Column:
     """Return the smallest of the last ``period`` values; (n,), NaN where there are fewer."""
-    return -highest(-values, period)
+    out = np.full(len(values), np.nan)
+    if len(values) >= period:
+        sliding_window_view(values, period).min(axis=1, out=out[period - 1 :])
+    return out
