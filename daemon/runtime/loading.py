@@ -251,8 +251,9 @@ def _value_problem(value: object, kind: object) -> str | None:
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter as an operator sees it; ``default`` None where there is none.
+    """One parameter as an operator sees it.
 
+    ``default`` is None where there is none (``required``) or where it is made by a function.
     ``bounds`` is text like ``>= 0, <= 1440``, empty without bounds.
     """
 
@@ -260,6 +261,7 @@ class Parameter(msgspec.Struct, frozen=True):
     type: str
     default: Any
     bounds: str
+    required: bool = False
 
 
 _BOUNDS: Final = {
@@ -287,7 +289,7 @@ def parameters(strategy: type[Strategy]) -> list[Parameter]:
             if (value := getattr(kind, key, None)) is not None
         ]
         name = type(kind).__name__.removesuffix("Type").lower()
-        rows.append(Parameter(field.encode_name, name, default, ", ".join(bounds)))
+        rows.append(Parameter(field.encode_name, name, default, ", ".join(bounds), field.required))
     return rows
 
 

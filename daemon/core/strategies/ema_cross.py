@@ -42,7 +42,7 @@ class EmaCrossParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EmaCross(Strategy):
-    """Enters at market when the fast average crosses the slow one; no limit of entries a date."""
+    """Enters at market when the fast average crosses the slow one, any number a date."""
 
     __slots__ = (
         "_atr",

@@ -49,7 +49,7 @@ class LsgParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lsg(Strategy):
-    """Sells a stop under the grab of a swept high, buys one above the grab of a swept low."""
+    """Fades the sweep of a level built at night, with a stop-entry order at the grab."""
 
     Params: ClassVar[type[msgspec.Struct]] = LsgParams
     warmup_bars: ClassVar[int] = 100

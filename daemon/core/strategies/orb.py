@@ -37,7 +37,7 @@ class OrbParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Orb(Strategy):
-    """Trades the break of the first bar of the window, in the direction of EMA 20 and 50."""
+    """Trades the break of the window's first bar, in the direction of EMA 20 and 50."""
 
     Params: ClassVar[type[msgspec.Struct]] = OrbParams
     warmup_bars: ClassVar[int] = 100
