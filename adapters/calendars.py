@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from datetime import date, time
 from difflib import get_close_matches
+from functools import lru_cache
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ _TELLING = 6
 """Usual holidays a year from which on a year with less than half of them is taken as unknown."""
 
 
+@lru_cache(maxsize=32)
 def read_holidays(name: str, first_day: int, last_day: int) -> Holidays:
     """Read the closed days and early closes of an exchange for a span of days.
 
@@ -100,7 +102,7 @@ def _library() -> Any:  # noqa: ANN401
 
 
 def _known_years(calendar: Any, first: int, last: int) -> range:  # noqa: ANN401
-    """Return the years of a span for which the calendar really lists holidays.
+    """Return the first unbroken run of years of a span for which holidays are really listed.
 
     Some calendars are rules without end, some are lists that stop: past its end a list looks like a
     year in which the exchange never rests.
@@ -109,11 +111,14 @@ def _known_years(calendar: Any, first: int, last: int) -> range:  # noqa: ANN401
     stop = last if bound is None else min(last, bound.year)
     usual = median(_rest_days(calendar, year) for year in _USUAL_YEARS)
     known = [
-        year
+        usual < _TELLING or 2 * _rest_days(calendar, year) >= usual
         for year in range(first, stop + 1)
-        if usual < _TELLING or 2 * _rest_days(calendar, year) >= usual
     ]
-    return range(known[0], known[-1] + 1) if known else range(0)
+    if True not in known:
+        return range(0)
+    skipped = known.index(True)
+    length = ([*known, False]).index(False, skipped) - skipped
+    return range(first + skipped, first + skipped + length)
 
 
 def _rest_days(calendar: Any, year: int) -> int:  # noqa: ANN401

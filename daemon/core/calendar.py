@@ -85,8 +85,9 @@ class WindowSpec(msgspec.Struct, frozen=True):
         words = [f"{time_text(self.start_s)}-{time_text(self.end_s)}", self.zone]
         if len(self.weekdays) < 7:
             words.append(_weekdays_text(self.weekdays))
-        if self.last_entry_s is not None:
-            words.append(f"last entry {time_text(self.last_entry_s)}")
+        last_s = self.last_entry_s
+        if last_s is not None and self._since_start(last_s) < self.length_s:
+            words.append(f"last entry {time_text(last_s)}")
         return " ".join(words)
 
 
@@ -208,6 +209,11 @@ class Schedule:
     def is_always(self) -> bool:
         """Say whether there are no windows, so that every instant is inside."""
         return not self.specs
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Return the zones of the windows, each once, in the order given."""
+        return tuple(self._clocks)
 
     @property
     def single_zone(self) -> CivilClock:

@@ -42,7 +42,7 @@ class WindowGate:
         if window is None:
             return self._deny("OUTSIDE_WINDOW", utc_text(now_ns), limit)
         if now_ns >= window.last_entry_ns:
-            last = f"last entry {utc_text(window.last_entry_ns)}"
+            last = utc_text(window.last_entry_ns)
             return self._deny("AFTER_LAST_ENTRY", utc_text(now_ns), last)
         return Verdict(self.name, True, "WINDOW_OPEN", utc_text(now_ns), limit)
 
