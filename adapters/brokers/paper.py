@@ -43,10 +43,15 @@ class Guard(msgspec.Struct):
 
 
 class _Slot(msgspec.Struct):
-    """What one strategy has resting on one series; ``entered_ns`` is its entry bar's open."""
+    """What one strategy has resting on one series; ``entered_ns`` is its entry bar's open.
+
+    ``cancel`` (from when, why) is a wish that came after a market order was sent: whether it came
+    in time shows when the next bar says at which instant the order met the market.
+    """
 
     entry: Intent | None = None
     filled: int = 0
+    cancel: tuple[int, str] | None = None
     exit: Intent | None = None
     guard: Guard | None = None
     entered_ns: int = -1
@@ -72,24 +77,38 @@ class Book:
             return OrderNews(intent.intent_id, "REJECT", "PAPER_REJECT")
         slot = self.slots.setdefault(intent.strategy, _Slot())
         if intent.purpose == "entry":
-            slot.entry, slot.filled = intent, 0
+            slot.entry, slot.filled, slot.cancel = intent, 0, None
         else:
             slot.exit = intent
         return OrderNews(intent.intent_id, "ACCEPT")
 
-    def cancel(self, strategy: str, intent_id: str, code: str) -> OrderNews | None:
-        """Cancel a resting order; None when it rests no more."""
+    def cancel(self, strategy: str, intent_id: str, code: str, at_ns: int) -> OrderNews | None:
+        """Cancel a resting order from ``at_ns`` on; None when it rests no more, or not yet known.
+
+        A market order sent earlier fills all the same when the next bar opened before ``at_ns``.
+        """
         slot = self.slots.get(strategy)
         if slot is None:
             return None
         if slot.entry is not None and slot.entry.intent_id == intent_id:
+            if self._is_on_its_way(slot, slot.entry, at_ns):
+                slot.cancel = slot.cancel or (at_ns, code)
+                return None
             slot.entry = None
+            code = slot.cancel[1] if slot.cancel else code
         elif slot.exit is not None and slot.exit.intent_id == intent_id:
             slot.exit = None
         else:
             return None
         self._sweep(strategy, slot)
         return OrderNews(intent_id, "CANCEL", code)
+
+    def _is_on_its_way(self, slot: _Slot, intent: Intent, at_ns: int) -> bool:
+        """Say whether a market order may already have met an open that is not yet known."""
+        if intent.trigger_ticks is not None or intent.limit_ticks is not None or slot.filled:
+            return False
+        sent = intent.decided_ns + self._latency_ns
+        return sent < at_ns < sent + 2 * intent.interval_ns
 
     def protect(self, strategy: str, guard: Guard) -> None:
         """Let protection rest (or replace it) for an open trade."""
@@ -176,6 +195,8 @@ class Book:
     ) -> BrokerEvent | None:
         if not slot.filled and bar.open_ns - start > intent.interval_ns:
             return self._drop(slot, intent, "NO_BAR")
+        if slot.cancel is not None and bar.open_ns >= slot.cancel[0]:
+            return self._drop(slot, intent, slot.cancel[1])
         return self._entry(
             slot, intent, bar.open, bar.open_ns, bar.open_ns, cost=intent.slippage, at_open=True
         )

@@ -73,15 +73,17 @@ class Stepper:
         start_cash: Decimal,
         zone: str,
         portfolio_id: str,
-        high_water: Callable[[], float] | None = None,
+        high_water: Callable[[Marks], float] | None = None,
         observers: Sequence[Callable[[int, Entry], None]] = (),
-        on_change: Callable[[int], None] | None = None,
-        on_hour: Callable[[int, Marks], None] | None = None,
+        on_change: Callable[[int], int] | None = None,
+        on_mark: Callable[[int], None] | None = None,
     ) -> None:
         """Bind the parts.
 
-        ``observers`` are told every entry after it is applied, ``on_change`` the end of an instant
-        in which something was recorded, ``on_hour`` each first instant of a simulated hour.
+        ``high_water`` gives the drawdown's mark (default: the equity itself). ``observers`` are
+        told every entry after it is applied. ``on_change`` is told the end of an instant in which
+        something was recorded, and answers from which instant on it wants to be told without a
+        change. ``on_mark`` is told when equity was marked anew.
         """
         self.desk = desk
         self.portfolio = desk.portfolio
@@ -93,7 +95,8 @@ class Stepper:
         self._high_water = high_water
         self._observers = tuple(observers)
         self._on_change = on_change
-        self._on_hour = on_hour
+        self._on_mark = on_mark
+        self._tell_ns = 0
         self.lanes = self._make_lanes()
         self._exposed = False
         self._dirty = False
@@ -161,7 +164,7 @@ class Stepper:
     def _set_wake(self) -> None:
         command_ns = self._commands[0].at_ns if self._commands else NEVER_NS
         self._wake_ns = min(command_ns, self._alarm_ns + 1, self.day_end_ns + 1)
-        self._tick_ns = min(self._hour_ns, self._alarm_ns, self.day_end_ns)
+        self._tick_ns = min(self._hour_ns, self._alarm_ns, self.day_end_ns, self._tell_ns)
 
     # One instant --------------------------------------------------------------------------------
 
@@ -211,11 +214,23 @@ class Stepper:
         if now_ns >= self._alarm_ns:
             self._ring_due(now_ns)
         if now_ns >= self._hour_ns:
-            self._hour(now_ns)
-        if self._dirty:
-            self._dirty = False
-            if self._on_change is not None:
-                self._on_change(now_ns)
+            self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
+            self.mark(now_ns)
+            self._set_wake()
+        if self._dirty or now_ns >= self._tell_ns:
+            self._tell(now_ns)
+
+    def _tell(self, now_ns: int) -> None:
+        self._dirty = False
+        self._tell_ns = NEVER_NS if self._on_change is None else self._on_change(now_ns)
+        self._set_wake()
+
+    def warm(self, bars: Sequence[tuple[Lane, Bar]]) -> None:
+        """Show bars from before the start: indicators and strategies see them, wishes are void."""
+        for lane, bar in bars:
+            lane.series.update(bar)
+            for engine in lane.engines:
+                engine.on_bar(bar)
 
     def _before(self, now_ns: int) -> None:
         """Do what was due before these bars, in order: commands, rolls, alarms."""
@@ -320,7 +335,7 @@ class Stepper:
         elif isinstance(effect, FillNow):
             self._hear_all(book, intent, effect.price, effect.at_ns, now_ns)
         else:
-            news = book.cancel(intent.strategy, intent.intent_id, effect.code)
+            news = book.cancel(intent.strategy, intent.intent_id, effect.code, now_ns)
             if news is not None:
                 self._hear(news, now_ns)
 
@@ -358,26 +373,20 @@ class Stepper:
         self._set_day(next_day)
         self._settle()
 
-    def _hour(self, now_ns: int) -> None:
-        self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
-        marks = self.mark(now_ns)
-        if self._on_hour is not None:
-            self._on_hour(now_ns, marks)
-        self._dirty = True
-        self._set_wake()
-
-    def mark(self, now_ns: int) -> Marks:
+    def mark(self, now_ns: int) -> None:
         """Record equity at the marks when it differs from the last mark."""
         marks = self.desk.marks(now_ns)
         cash = self.portfolio.cash
         open_pnl = money(repr(round(marks.equity - float(cash), 8)))
         if (cash, open_pnl) != self._marked:
             self._marked = (cash, open_pnl)
-            high = self.portfolio.high_water
+            high = cash + open_pnl
             if self._high_water is not None:
-                high = money(repr(round(self._high_water(), 8)))
-            self.record(EquityMarked(now_ns, cash, open_pnl, max(high, cash + open_pnl)))
-        return marks
+                high = money(repr(round(self._high_water(marks), 8)))
+            self.record(EquityMarked(now_ns, cash, open_pnl, high))
+            self._dirty = True
+            if self._on_mark is not None:
+                self._on_mark(now_ns)
 
     def finish(self, now_ns: int, *, close_at_end: bool) -> None:
         """End the history: exits already due fill at the last close; others stay open.
@@ -391,8 +400,7 @@ class Stepper:
             if order.intent.purpose == "exit":
                 self.commit(self.desk.no_bar(order), now_ns)
         self.mark(now_ns)
-        if self._on_change is not None:
-            self._on_change(now_ns)
+        self._tell(now_ns)
 
 
 def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:

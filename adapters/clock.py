@@ -1,0 +1,13 @@
+"""The host's clock: the only module that reads it."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """The wall clock of this machine."""
+
+    def now_ns(self) -> int:
+        """Return the present instant in UTC nanoseconds."""
+        return time.time_ns()
