@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from daemon.cli.options import Options, pass_options
 from state.errors import ExitCode, FeedError
 from state.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, utc_text
 
@@ -32,9 +33,11 @@ _UNITS = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 @click.option("--scale", default=1.0, metavar="1000", help="Divide every price by this.")
 @click.option("--symbol", default="", metavar="SYMBOL", help="Symbol, for the settings shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@pass_options
 @click.pass_context
 def command(
     context: click.Context,
+    options: Options,
     file: str,
     zone: str | None,
     price: str | None,
@@ -49,7 +52,9 @@ def command(
     Settings left out are assumed (zone UTC) and said. Exit status 0: usable; 65: not a bar file,
     or rows were refused.
 
-    Example: foliod bars data/DAT_ASCII_EURUSD_M1_2017.csv --zone America/New_York
+    \b
+    Example:
+      foliod bars data/DAT_ASCII_EURUSD_M1_2017.csv --zone America/New_York
     """
     from adapters.feeds.inspect import inspect
 
@@ -62,7 +67,7 @@ def command(
         interval_ns=None if interval is None else interval_ns(interval),
         scale=scale,
     )
-    if as_json or bool(getattr(context.obj, "json", False)):
+    if as_json or options.json:
         import msgspec
 
         click.echo(msgspec.json.encode(as_object(report)).decode())

@@ -133,12 +133,13 @@ def read_head(path: Path) -> Head:
 
 def _lines(path: Path, text: bytes, read: int) -> tuple[str, ...]:
     if read == HEAD_BYTES:
-        end = text.rfind(b"\n")
-        if end < 0:
-            first = text[:40].decode("utf-8", "replace")
+        end = text.rfind(b"\n") + 1
+        if len(text) - end > HEAD_BYTES // 2:
+            line = text[:end].count(b"\n") + 1
+            start = text[end : end + 40].decode("utf-8", "replace")
             raise FeedError(
-                f"{path}: line 1 is longer than {HEAD_BYTES // 1024} KiB, so this is no bar file;"
-                f" begins {shown(first)}"
+                f"{path}: line {line} is longer than {HEAD_BYTES // 2048} KiB, so this is no bar"
+                f" file; it begins {shown(start)}"
             )
         text = text[:end]
     lines = tuple(line.rstrip("\r") for line in text.decode("utf-8", "replace").split("\n"))

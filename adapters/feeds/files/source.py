@@ -75,7 +75,7 @@ class BarSource:
         self._tally.clear()
         self._last = None
         clock = WallClock(self.zone, self.interval_ns) if self.layout.is_local else None
-        for raw in self._raw():
+        for raw in self._raw(rows):
             columns = self._columns(raw, clock)
             for start in range(0, len(columns), rows):
                 yield columns if len(columns) <= rows else _cut(columns, start, start + rows)
@@ -83,9 +83,9 @@ class BarSource:
             first = "; ".join(f"{r.reason} {r.count}: {r.first}" for r in self.refused)
             raise FeedError(f"{self.spec.path}: none of its rows is a bar. {first}")
 
-    def _raw(self) -> Iterator[RawRows]:
+    def _raw(self, batch: int) -> Iterator[RawRows]:
         if self._head.is_parquet:
-            return parquet.read_rows(self.spec.path, self.layout, self._tally)
+            return parquet.read_rows(self.spec.path, self.layout, self._tally, batch)
         return rows.read_rows(self._head, self.layout, self._tally)
 
     def _columns(self, raw: RawRows, clock: WallClock | None) -> Columns:
