@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+from daemon.core.exits import Cooldown
 from daemon.core.supervision import Gate
-from daemon.core.supervisors.cooldowns import Cooldown, LossStreakGate, SymbolCooldownGate
+from daemon.core.supervisors.cooldowns import SymbolCooldownGate
+from daemon.core.supervisors.loss_streak import LossStreakGate
 from daemon.core.supervisors.pacing import DailyCap, HourlyCap, Spacing, SymbolSpacing
 from state.portfolio import Portfolio
 from state.units import NEVER_NS
@@ -77,7 +79,7 @@ class Pace:
         """
         free_ns = max(
             now_ns,
-            self._streak.until_ns(portfolio, now_ns),
+            self._streak.until_ns(portfolio),
             self._hour.free_ns(portfolio),
             self._spacing.free_ns(portfolio),
         )

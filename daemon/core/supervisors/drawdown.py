@@ -18,8 +18,7 @@ from state.entries import Entry, HaltCleared, HaltSet
 from state.units import MINUTE_NS, NEVER_NS
 from state.verdicts import Verdict
 
-_TIE: Final = 1e-12
-"""Fraction of the mark: equity exactly at the floor locks, whatever binary floats say."""
+_TIE: Final = 1e-12  # fraction of the floor: equity exactly at it locks, whatever floats say
 
 
 class DrawdownLock:
@@ -34,10 +33,7 @@ class DrawdownLock:
 
     def ask(self, question: Question) -> Verdict:
         """Answer ``DRAWDOWN_LOCK`` with what locked it and the time left, or allow."""
-        halts = question.portfolio.halts
-        if not halts:
-            return self._within
-        halt = halts.get(DRAWDOWN)
+        halt = question.portfolio.halts.get(DRAWDOWN)
         if halt is None or not in_force(halt, question.now_ns, question.day):
             return self._within
         left = f"{left_text(halt.until_ns - question.now_ns)} left"
@@ -49,8 +45,8 @@ class DrawdownLock:
 class DrawdownWatch:
     """Trail the mark, lock at the depth, re-arm with the equity of that moment as the new mark.
 
-    It must look at each instant in which a position is open, and at the one in which a cool-off
-    ends. A fresh watch starts from the portfolio's own mark.
+    It must look whenever a position is open and when a cool-off ends. A fresh watch starts from the
+    portfolio's own mark.
     """
 
     name = "drawdown"
@@ -71,11 +67,11 @@ class DrawdownWatch:
 
     def look(self, marks: Marks) -> Sequence[Entry]:
         """Return the lock (``HaltSet``) or the re-arming (``HaltCleared``), most often nothing."""
-        portfolio, equity = marks.portfolio, marks.equity
-        if portfolio.deposits is not self._deposits:
+        equity, halts = marks.equity, marks.portfolio.halts
+        if marks.portfolio.deposits is not self._deposits:
             self._take_deposits(marks)
-        if self._locked or portfolio.halts:
-            halt = portfolio.halts.get(DRAWDOWN)
+        if self._locked or halts:
+            halt = halts.get(DRAWDOWN)
             if halt is not None:
                 return self._stay(marks, halt)
             if self._locked:  # cleared by name
