@@ -1,0 +1,320 @@
+"""The report of each portfolio day: ``reports/daily/YYYY-MM-DD.json`` and ``.md`` (T2).
+
+Built from the database alone, all days in one pass. Provisional while the day has not rolled, final
+after; a final report is written again only when the operator's notes changed. The same database,
+notes and instant give the same bytes. ``YYYY-MM-DD.notes.md`` is the operator's: read, never
+written.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from daemon.reports.metrics import ReturnsSoFar, Sharpe, max_drawdown
+from daemon.reports.plain import markdown
+from daemon.reports.tally import (
+    Extreme,
+    Gates,
+    Group,
+    Tally,
+    Totals,
+    amount,
+    as_json,
+    count_denial,
+    percent,
+    sorted_gates,
+)
+from daemon.reports.whole_file import write_whole
+from daemon.runtime.run_folder import DATABASE
+from state.entries import CashMoved, Decided, PortfolioOpened, RunStarted
+from state.queries import Book, denial, open_book
+from state.table_rows import PortfolioDay
+from state.units import day_text, utc_text
+
+SCHEMA: Final = 1
+_NOTES_BYTES: Final = 65_536
+
+
+class DayReport(msgspec.Struct, frozen=True):
+    """One portfolio day. Amounts are ``currency``, fractions 0.05 for 5 %.
+
+    ``final``: the day has rolled. ``sharpe`` is over the daily returns up to this day; ``drawdown``
+    the largest fall below the day's own peak; ``denials`` counts binding denials by gate and code;
+    ``generated`` is the run's clock. ``schema`` is 1; fields are only ever added.
+    """
+
+    schema: int
+    date: str
+    final: bool
+    generated: str
+    portfolio_id: str
+    run_id: str
+    mode: str
+    version: str
+    config_hash: str
+    currency: str
+    start_equity: Decimal
+    end_equity: Decimal
+    realised_pnl: Decimal
+    trades: Totals
+    sharpe: Sharpe
+    drawdown: float
+    biggest_winner: Extreme | None
+    biggest_loser: Extreme | None
+    by_strategy: list[Group]
+    by_symbol: list[Group]
+    denials: Gates
+    open_positions: int
+    notes: str | None
+
+
+class _Found(msgspec.Struct):
+    """What the pass over the database found, by trading day."""
+
+    opened: PortfolioOpened
+    run: RunStarted
+    days: list[PortfolioDay]
+    trades: dict[int, Tally]
+    denials: dict[int, Gates]
+    moved: dict[int, Decimal]
+
+
+async def write_due(run_folder: Path, generated_ns: int, *, provisional: bool = True) -> list[Path]:
+    """Write every daily report that is missing or provisional, and return the files written.
+
+    ``generated_ns`` is the run's clock. With ``provisional`` the day that has not rolled gets a
+    report too. A report that would say the same as the one there is left alone.
+
+    Raises:
+        JournalError: the database cannot be read.
+        OSError: a report cannot be written.
+    """
+    folder = run_folder / "reports" / "daily"
+    async with open_book(run_folder / DATABASE) as book:
+        opened, run = await book.opened(), await book.last_run()
+        if opened is None or run is None:
+            return []
+        days = await book.days()
+        due = {one.day for one in days if _is_due(folder, one.day)}
+        if provisional:
+            present = await _present(book, opened, days)
+            days = [*days, present]
+            due.add(present.day)
+        if not due:
+            return []
+        found = await _collect(book, opened, run, days, min(due))
+    written: list[Path] = []
+    rolled = len(days) - 1 if provisional else len(days)
+    returns = ReturnsSoFar()
+    for index, day in enumerate(days):
+        moved = found.moved.get(day.day, Decimal(0))
+        if day.start_equity > 0:
+            returns.add(
+                day.day, float((day.end_equity - day.start_equity - moved) / day.start_equity)
+            )
+        if day.day in due:
+            report = _report(found, day, returns.sharpe(), generated_ns, final=index < rolled)
+            written += _write(folder, report)
+    return written
+
+
+def read_report(path: Path) -> DayReport | None:
+    """Read a report back; None when there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DayReport)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _is_due(folder: Path, day: int) -> bool:
+    """Whether a day that has rolled lacks its final report with the present notes."""
+    name = day_text(day)
+    old = read_report(folder / f"{name}.json")
+    if old is None or not old.final or not (folder / f"{name}.md").exists():
+        return True
+    return old.notes != _notes(folder, name)
+
+
+async def _present(book: Book, opened: PortfolioOpened, days: list[PortfolioDay]) -> PortfolioDay:
+    """Return the day that has not rolled, as far as it went."""
+    start = days[-1].end_equity if days else opened.cash
+    since = days[-1].seq if days else 0
+    marks = await book.equity(after_seq=since)
+    return PortfolioDay(
+        day=await book.present_day(),
+        seq=await book.last_seq(),
+        start_equity=start,
+        end_equity=marks[-1].equity if marks else start,
+        gross=Decimal(0),
+        net=Decimal(0),
+        fees=Decimal(0),
+        trades=0,
+        drawdown=max_drawdown([float(start), *(float(one.equity) for one in marks)]),
+        open_positions=len(await book.positions()),
+    )
+
+
+async def _collect(
+    book: Book, opened: PortfolioOpened, run: RunStarted, days: list[PortfolioDay], first: int
+) -> _Found:
+    """Read the trades and denials of all days from ``first`` on, and all deposits."""
+    found = _Found(opened, run, days, {}, {}, {})
+    async for trade in book.closed_trades(since_day=first):
+        found.trades.setdefault(trade.trading_day, Tally()).add(trade)
+    after = max((one.seq for one in days if one.day < first), default=0)
+    async for seq, decided in book.decided_after(after):
+        if decided.outcome != "ACCEPTED":
+            _count(found.denials.setdefault(decided.day, {}), seq, decided)
+    rolled = [one.seq for one in days]
+    async for line in book.entries_after(0, kinds=("CashMoved",)):
+        index = bisect_left(rolled, line.seq)
+        if isinstance(line.entry, CashMoved) and index < len(days):
+            day = days[index].day
+            found.moved[day] = found.moved.get(day, Decimal(0)) + line.entry.amount
+    return found
+
+
+def _count(gates: Gates, seq: int, decided: Decided) -> None:
+    binding = denial(seq, decided)
+    count_denial(gates, binding.gate, binding.code)
+
+
+def _report(
+    found: _Found, day: PortfolioDay, sharpe: Sharpe, generated_ns: int, *, final: bool
+) -> DayReport:
+    tally = found.trades.get(day.day) or Tally()
+    total = tally.totals()
+    return DayReport(
+        schema=SCHEMA,
+        date=day_text(day.day),
+        final=final,
+        generated=utc_text(generated_ns),
+        portfolio_id=found.opened.portfolio_id,
+        run_id=found.run.run_id,
+        mode=found.run.mode,
+        version=found.run.version,
+        config_hash=found.run.config_hash,
+        currency=found.opened.base_currency,
+        start_equity=day.start_equity,
+        end_equity=day.end_equity,
+        realised_pnl=total.pnl,
+        trades=total,
+        sharpe=sharpe,
+        drawdown=round(day.drawdown, 8),
+        biggest_winner=tally.winner,
+        biggest_loser=tally.loser,
+        by_strategy=tally.by_strategy(),
+        by_symbol=tally.by_symbol(),
+        denials=sorted_gates(found.denials.get(day.day, {})),
+        open_positions=day.open_positions,
+        notes=None,
+    )
+
+
+def _notes(folder: Path, name: str) -> str | None:
+    """Return the operator's notes of a day, at most 64 KiB of them; None without a file."""
+    try:
+        with (folder / f"{name}.notes.md").open("rb") as file:
+            return file.read(_NOTES_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _write(folder: Path, report: DayReport) -> list[Path]:
+    """Write both files, unless they say the same already."""
+    report = msgspec.structs.replace(report, notes=_notes(folder, report.date))
+    json_path, text_path = folder / f"{report.date}.json", folder / f"{report.date}.md"
+    old = read_report(json_path)
+    if (
+        old is not None
+        and text_path.exists()
+        and msgspec.structs.replace(report, generated=old.generated) == old
+    ):
+        return []
+    write_whole(text_path, text(report).encode())
+    write_whole(json_path, as_json(report))
+    return [json_path, text_path]
+
+
+def text(report: DayReport) -> str:
+    """Write a report as Markdown."""
+    status = "final" if report.final else "provisional: the day has not rolled yet"
+    total, sharpe = report.trades, report.sharpe
+    money = markdown(report.currency)
+    ratio = "-" if sharpe.value is None else f"{sharpe.value:.2f}"
+    lines = [
+        f"# {report.date} - {markdown(report.portfolio_id)} ({status})",
+        "",
+        f"Mode {markdown(report.mode)}, version {markdown(report.version)}, "
+        f"config {markdown(report.config_hash)}, run {markdown(report.run_id)}, "
+        f"generated {report.generated}.",
+        "",
+        "| measure | value |",
+        "|---|---:|",
+        f"| Trades (won / lost) | {total.trades} ({total.wins} / {total.losses}) |",
+        f"| Win rate | {percent(total.win_rate)} |",
+        f"| Realised P&L after fees | {amount(report.realised_pnl)} {money} |",
+        f"| Fees | {amount(total.fees)} {money} |",
+        f"| R | {amount(total.r)} |",
+        f"| Equity | {amount(report.start_equity)} to {amount(report.end_equity)} {money} |",
+        f"| Drawdown within the day | {percent(report.drawdown)} |",
+        f"| Sharpe of {sharpe.n} daily returns, null below {sharpe.min_n}, "
+        f"x sqrt({sharpe.periods_per_year:g}) | {ratio} |",
+        f"| Biggest winner | {_extreme(report.biggest_winner, money)} |",
+        f"| Biggest loser | {_extreme(report.biggest_loser, money)} |",
+        f"| Open positions | {report.open_positions} |",
+    ]
+    lines += _table("By strategy", report.by_strategy, money)
+    lines += _table("By symbol", report.by_symbol, money)
+    lines += denials_table(report.denials)
+    if report.notes is not None:
+        lines += ["", "## Notes", "", report.notes.rstrip("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _extreme(one: Extreme | None, money: str) -> str:
+    if one is None:
+        return "-"
+    name = f"{markdown(one.symbol)} {markdown(one.strategy)}"
+    return f"{name}: {amount(one.pnl)} {money}, {amount(one.r)} R"
+
+
+def _table(title: str, rows: list[Group], money: str) -> list[str]:
+    if not rows:
+        return []
+    head = f"| name | trades | win rate | R | P&L {money} | fees {money} |"
+    return [
+        "",
+        f"## {title}",
+        "",
+        head,
+        "|---|---:|---:|---:|---:|---:|",
+        *(
+            f"| {markdown(one.name)} | {one.trades} | {percent(one.win_rate)} | {amount(one.r)} "
+            f"| {amount(one.pnl)} | {amount(one.fees)} |"
+            for one in rows
+        ),
+    ]
+
+
+def denials_table(denials: Gates) -> list[str]:
+    """Write the denials by gate and code as lines of Markdown, nothing without denials."""
+    if not denials:
+        return []
+    return [
+        "",
+        "## Denials by gate",
+        "",
+        "| gate | code | count |",
+        "|---|---|---:|",
+        *(
+            f"| {markdown(gate)} | {markdown(code)} | {count} |"
+            for gate, codes in denials.items()
+            for code, count in codes.items()
+        ),
+    ]

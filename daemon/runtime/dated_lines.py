@@ -1,0 +1,116 @@
+"""Lines of JSON in one file per UTC day of the run's clock.
+
+A file that a crash left with a torn last line is cut back to its last whole line when it is opened,
+and says so in ``repaired``. Lines are kept in memory until ``flush``: whoever writes decides when.
+Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from state.units import DAY_NS, EPOCH_ORDINAL, day_text
+
+_TAIL_BYTES: Final = 65_536
+_BUFFER_BYTES: Final = 1 << 20
+
+
+def file_day(at_ns: int) -> str:
+    """Return the UTC date of an instant as ``YYYYMMDD``, the middle of a file's name."""
+    return day_text(at_ns // DAY_NS + EPOCH_ORDINAL).replace("-", "")
+
+
+def cut_torn_line(path: Path) -> int:
+    """Cut a file back to its last line end and return how many bytes went; 0 for a whole file."""
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        return 0
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        end = size
+        while end > 0:
+            start = max(0, end - _TAIL_BYTES)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+        return size - end
+
+
+class DatedLines:
+    """Appends lines to ``<folder>/<stem><YYYYMMDD>.jsonl``.
+
+    ``repaired`` has a sentence for each torn file that was cut. Buffered lines beyond one megabyte
+    are written without being asked.
+    """
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        """Name the files; the folder is made when the first line is written."""
+        self._folder = folder
+        self._stem = stem
+        self._start_ns = self._end_ns = 0
+        self._file: BinaryIO | None = None
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self.repaired: list[str] = []
+
+    def write(self, at_ns: int, line: bytes) -> None:
+        """Take one line (without its line end) stamped with the run's clock.
+
+        Raises:
+            OSError: a full buffer or a new day's file cannot be written.
+        """
+        if not self._start_ns <= at_ns < self._end_ns:
+            self.flush()
+            self._open(at_ns)
+        self._lines.append(line)
+        self._bytes += len(line)
+        if self._bytes >= _BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand every line to the operating system.
+
+        Raises:
+            OSError: the disk is full or gone; the lines of this flush are given up, so that the
+                memory of a run stays flat.
+        """
+        if not self._lines or self._file is None:
+            return
+        text = b"\n".join(self._lines) + b"\n"
+        self._lines.clear()
+        self._bytes = 0
+        self._file.write(text)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        try:
+            self.flush()
+        finally:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._start_ns = self._end_ns = 0
+
+    def _open(self, at_ns: int) -> None:
+        """Open the file of the day of ``at_ns``, whole up to its last line end."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._start_ns = self._end_ns = 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{self._stem}{file_day(at_ns)}.jsonl"
+        torn = cut_torn_line(path)
+        if torn:
+            self.repaired.append(f"{path.name}: cut {torn} bytes of a torn last line")
+        self._file = path.open("ab")
+        self._start_ns = at_ns // DAY_NS * DAY_NS
+        self._end_ns = self._start_ns + DAY_NS
