@@ -19,8 +19,8 @@ from adapters.feeds.resample import interval_text, resample
 from state.errors import FeedError
 from state.units import NEVER_NS, utc_text
 
-_ROWS_IN_BUFFERS = 409_600
-"""Rows that the batches of all series hold together: 20 MB of columns."""
+_ROWS_IN_BUFFERS = 204_800
+"""Rows that the batches of all series hold together: 10 MB of columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def batch_rows(series: int) -> int:
     """Return how many rows a source should read at a time, so that memory is flat in series.
 
     >>> batch_rows(1), batch_rows(100)
-    (65536, 4096)
+    (65536, 2048)
     """
     return max(512, min(65_536, _ROWS_IN_BUFFERS // max(1, series)))
 

@@ -91,7 +91,7 @@ def read_rows(path: Path, layout: Layout, tally: Tally, batch: int = _BATCH) -> 
                 columns = {i: record.column(layout.names[i]) for i in places}
                 yield from _rows(columns, layout, done, record.num_rows, tally)
                 done += record.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeError) as error:
             text = str(error).splitlines()[0][:120]
             raise FeedError(f"{path}: damaged after row {done}: {text}") from None
 
@@ -102,7 +102,7 @@ def _opened(path: Path) -> pq.ParquetFile:
 
     try:
         return pq.ParquetFile(str(path), buffer_size=_BUFFER, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         text = str(error).splitlines()[0][:120]
         raise FeedError(f"{path}: is a damaged or cut Parquet file: {text}") from None
 
