@@ -1,0 +1,99 @@
+"""Takes the facts for ``config.consistency`` from complete settings or from half-valid data.
+
+From half-valid data each field is validated on its own, so that a mistake in one key does not hide
+a mistake in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from config.consistency import Facts, Source, Trader
+from config.settings import (
+    BarsSettings,
+    Conversion,
+    InstrumentSettings,
+    Portfolio,
+    ReplayCommand,
+    Settings,
+)
+from config.settings_strategies import SYMBOL, StrategySettings
+
+
+def complete(settings: Settings) -> Facts:
+    """Take the facts of settings whose every field is valid."""
+    facts = Facts(
+        base_currency=settings.portfolio.base_currency,
+        pairs=dict(settings.conversion.pairs),
+        no_strategies=not settings.strategies,
+    )
+    for number, source in enumerate(settings.bars):
+        facts.sources[number] = Source(source.symbol, source.interval)
+    for number, strategy in enumerate(settings.strategies):
+        facts.traders[number] = Trader(strategy.name, strategy.symbols, strategy.interval)
+    for symbol, given in settings.instruments.items():
+        facts.overrides[symbol] = given.overrides()
+        facts.described[symbol] = set(given.model_fields_set)
+    for number, command in enumerate(settings.replay.commands):
+        facts.commands[number] = (command.command, command.argument)
+    return facts
+
+
+def partial(data: Mapping[str, Any]) -> Facts:
+    """Take what can be known from data that has mistakes."""
+    facts = Facts(no_strategies="strategies" in data and not data["strategies"])
+    facts.base_currency = _field(Portfolio, _table(data, "portfolio"), "base_currency")
+    for index, table in _tables(data.get("bars")):
+        facts.sources[index] = Source(
+            _field(BarsSettings, table, "symbol"), _field(BarsSettings, table, "interval")
+        )
+    for index, table in _tables(data.get("strategies")):
+        facts.traders[index] = Trader(
+            _field(StrategySettings, table, "name"),
+            _field(StrategySettings, table, "symbols") or (),
+            _field(StrategySettings, table, "interval"),
+        )
+    for index, table in _tables(_table(data, "replay").get("commands")):
+        command = _field(ReplayCommand, table, "command")
+        facts.commands[index] = (command or "", _field(ReplayCommand, table, "argument") or "")
+    for symbol in _table(data, "instruments"):
+        table = _table(_table(data, "instruments"), symbol)
+        known = [name for name in InstrumentSettings.model_fields if name in table]
+        facts.described[symbol] = set(known)
+        values = {name: _field(InstrumentSettings, table, name) for name in known}
+        facts.overrides[symbol] = {k: v for k, v in values.items() if v is not None}
+    for key, value in _table(data, "conversion").items():
+        if key not in Conversion.model_fields:
+            facts.pairs[key] = _valid(Annotated[str, SYMBOL], value)
+    return facts
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _tables(items: object) -> list[tuple[int, Mapping[str, Any]]]:
+    found = items if isinstance(items, list) else []
+    return [(index, item) for index, item in enumerate(found) if isinstance(item, dict)]
+
+
+def _field(model: type[BaseModel], table: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+    """Return the field's value, its default where it is absent, None where it is wrong."""
+    info = model.model_fields[name]
+    if name not in table:
+        return None if info.is_required() else info.get_default(call_default_factory=True)
+    return _valid(
+        Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation,
+        table[name],
+    )
+
+
+def _valid(kind: Any, value: object) -> Any:  # noqa: ANN401
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None
