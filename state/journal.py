@@ -111,7 +111,7 @@ def journal_bytes_digest(path: Path) -> str:
 def _page(connection: sqlite3.Connection, path: Path, after_seq: int) -> list[tuple[int, bytes]]:
     try:
         return connection.execute(
-            "SELECT seq, payload FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, CAST(payload AS BLOB) FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
             (after_seq, _PAGE_ROWS),
         ).fetchall()
     except sqlite3.Error as problem:

@@ -94,13 +94,13 @@ class _Walk:
         self._connection = connection
         self._portfolio: Portfolio | None = Portfolio()
         self._snapshot = connection.execute(
-            "SELECT seq, payload, digest FROM snapshots ORDER BY seq DESC LIMIT 1"
+            "SELECT seq, CAST(payload AS BLOB), digest FROM snapshots ORDER BY seq DESC LIMIT 1"
         ).fetchone()
 
     def __iter__(self) -> Iterator[tuple[int, Entry]]:
         link, last, is_intact = codec.GENESIS, 0, True
         rows = self._connection.execute(
-            "SELECT seq, at_ns, kind, payload, chain FROM journal ORDER BY seq"
+            "SELECT seq, at_ns, kind, CAST(payload AS BLOB), chain FROM journal ORDER BY seq"
         )
         for seq, at_ns, kind, payload, stored in rows:
             if seq != last + 1:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from state import codec
 from state.entries import Entry
+from state.errors import JournalError
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _PLAIN: dict[type, st.SearchStrategy[Any]] = {
@@ -54,5 +55,5 @@ def test_any_bytes_are_an_entry_or_a_journal_error(payload: bytes) -> None:
     """Reading never fails in another way."""
     try:
         codec.decode(payload)
-    except codec.JournalError as problem:
+    except JournalError as problem:
         assert "cannot be read" in str(problem)
