@@ -31,6 +31,8 @@ _SPIKE: Final = 20.0
 _FLAT_RUN: Final = 10
 _ENOUGH: Final = 100
 _DECIMALS: Final = 8
+_EXACT: Final = 1e7
+"""Prices above this have no 8 exact decimals in a float and do not take part in the guess."""
 _WEEKLY_NS: Final = 20 * HOUR_NS
 _PATTERNS: Final = 200
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -311,14 +313,13 @@ class Survey:
 
     def _ticks(self, columns: Columns) -> None:
         prices = np.concatenate((columns.open, columns.high, columns.low, columns.close))
-        if float(prices.max()) > 1e7:
-            prices = prices[prices <= 1e7]
+        prices = prices[prices <= _EXACT]
+        if len(prices) == 0:
+            return
         for decimals in range(_DECIMALS + 1):
             scaled = prices * 10.0**decimals
             if float(np.mean(np.abs(scaled - np.rint(scaled)) < 0.01)) >= 0.999:
                 break
-        if len(prices) == 0:
-            return
         known = self._report.decimals
         self._report.decimals = decimals if known is None else max(known, decimals)
         whole = np.rint(prices * 10.0**decimals).astype(np.int64) * 10 ** (_DECIMALS - decimals)

@@ -145,7 +145,7 @@ def _prices(report: Report) -> Iterator[str]:
     if report.tick is not None:
         yield from _line("prices", f"{report.decimals} decimals, tick {report.tick:.10g} (guess)")
     if report.decimals == 0 and report.dialect == "mt5":
-        yield from _line("", "whole numbers only: points, not prices? Set scale (3 digits: 1000)")
+        yield from _line("", "whole numbers only: points, not prices? Try --scale 1000 (3 digits)")
     if report.chained is not None:
         hint = "; real opening gaps are hidden" if report.chained > 0.95 else ""
         yield from _line("chained", f"{report.chained:.1%} open at the close before{hint}")

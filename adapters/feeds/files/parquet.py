@@ -42,6 +42,13 @@ def recognise(path: Path) -> Layout:
     Raises:
         FeedError: damaged, no rows, a column missing or of a type that is no time or number.
     """
+    try:
+        return _layout(path)
+    except UnicodeError as error:
+        raise FeedError(f"is a damaged Parquet file: its schema is no text ({error})") from None
+
+
+def _layout(path: Path) -> Layout:
     import pyarrow as pa
 
     with _opened(path) as file:
@@ -92,7 +99,7 @@ def read_rows(path: Path, layout: Layout, tally: Tally, batch: int = _BATCH) -> 
                 yield from _rows(columns, layout, done, record.num_rows, tally)
                 done += record.num_rows
         except (pa.ArrowException, OSError, UnicodeError) as error:
-            text = str(error).splitlines()[0][:120]
+            text = _line(error)
             raise FeedError(f"{path}: damaged after row {done}: {text}") from None
 
 
@@ -103,8 +110,13 @@ def _opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(str(path), buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        text = str(error).splitlines()[0][:120]
+        text = _line(error)
         raise FeedError(f"{path}: is a damaged or cut Parquet file: {text}") from None
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of an error's text, short."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _check_types(schema: pa.Schema, found: dict[str, int]) -> None:

@@ -110,3 +110,11 @@ def test_no_bar_file_raises(tmp_path: Path) -> None:
     path.write_text(HEAD + row(0) + row(1))
     with pytest.raises(FeedError, match="not an IANA time zone"):
         inspect(path, zone="Mars")
+
+
+def test_huge_prices_make_no_guess(tmp_path: Path) -> None:
+    """Prices beyond what a float keeps exactly give no tick, and no warning."""
+    path = tmp_path / "bars.csv"
+    path.write_text(HEAD + row(0, "1e300,1e300,1e300,1e300") + row(1, "1e300,1e300,1e300,1e300"))
+    report = inspect(path, price="mid")
+    assert (report.rows, report.tick, report.decimals) == (2, None, None)
