@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.feeds.columns import Columns
 from adapters.feeds.files.blocks import content_digest
+from adapters.feeds.files.reach import reach
 from adapters.feeds.files.source import BarSource, open_bars
 from adapters.feeds.files.spec import BarFileSpec, Refused
 from adapters.feeds.merge import SeriesFeed, batch_rows
@@ -80,6 +81,11 @@ class BarFiles:
             for interval_ns in sorted(one.intervals):
                 found.append(SeriesFeed(one.symbol, interval_ns, _read(one, interval_ns, rows)))
         return found
+
+    def span(self) -> tuple[int, int]:
+        """Return about the first and last stamp of all files, 0 where it cannot be told quickly."""
+        spans = [reach(one.source) for one in self.files]
+        return min((a for a, _ in spans), default=0), max((b for _, b in spans), default=0)
 
     def refused(self) -> list[tuple[str, Refused]]:
         """Return (symbol, refused rows) of all files."""

@@ -7,6 +7,7 @@ Read in batches, never whole. Same names as the other dialects, but a schema ins
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from adapters.feeds.files.layout import (
 from adapters.feeds.files.rows import Quad, RawRows
 from adapters.feeds.files.spec import UNREADABLE_TIME, Tally
 from state.errors import FeedError
+from state.units import utc_ns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +103,18 @@ def read_rows(path: Path, layout: Layout, tally: Tally, batch: int = _BATCH) -> 
         except (pa.ArrowException, OSError, UnicodeError) as error:
             text = _line(error)
             raise FeedError(f"{path}: damaged after row {done}: {text}") from None
+
+
+def last_stamp(path: Path, layout: Layout) -> int:
+    """Return the last stamp in ns from the file's own statistics, 0 when it keeps none."""
+    with _opened(path) as file:
+        count = file.metadata.num_row_groups
+        if count == 0:
+            return 0
+        statistics = file.metadata.row_group(count - 1).column(layout.time[0]).statistics
+    if statistics is None or not isinstance(statistics.max, datetime):
+        return 0
+    return utc_ns(statistics.max.replace(tzinfo=UTC))
 
 
 def _opened(path: Path) -> pq.ParquetFile:

@@ -41,7 +41,7 @@ class BarSource:
 
     ``dialect`` is the one detected; ``zone`` the one in force (``UTC`` when the stamps say it
     themselves); ``stamp`` is ``open`` or ``close``; ``interval_ns`` the bars' length; ``layout``
-    where the columns are.
+    where the columns are; ``head`` its first lines.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BarSource:
         self.zone = (spec.zone or "UTC") if layout.is_local else "UTC"
         self.interval_ns = interval_ns
         self.stamp = stamp
-        self._head = head
+        self.head = head
         self._tally = Tally()
         self._noun = "row" if head.is_parquet else "line"
         self._last: int | None = None
@@ -84,9 +84,9 @@ class BarSource:
             raise FeedError(f"{self.spec.path}: none of its rows is a bar. {first}")
 
     def _raw(self, batch: int) -> Iterator[RawRows]:
-        if self._head.is_parquet:
+        if self.head.is_parquet:
             return parquet.read_rows(self.spec.path, self.layout, self._tally, batch)
-        return rows.read_rows(self._head, self.layout, self._tally)
+        return rows.read_rows(self.head, self.layout, self._tally)
 
     def _columns(self, raw: RawRows, clock: WallClock | None) -> Columns:
         raw = self._instants(raw, clock)

@@ -1,0 +1,23 @@
+"""``foliod completion``: the shell's completion script. It prints and changes nothing."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script for SHELL.
+
+    \b
+    Example:
+      foliod completion bash > ~/.local/share/bash-completion/completions/foliod
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion for {shell}")
+    root = ctx.find_root().command
+    click.echo(kind(root, {}, "foliod", "_FOLIOD_COMPLETE").source())

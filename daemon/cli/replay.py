@@ -1,0 +1,324 @@
+"""``foliod replay``: bar files, or the demo, through the whole portfolio.
+
+It gathers settings, shows progress and prints the summary; what happens is ``daemon.replay``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from daemon.cli.options import Options, pass_options
+from state.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from daemon.replay import ReplayOptions, ReplayResult
+
+DEMO_FOLDER: Final = "demo"
+DEMO_CONFIG: Final = "foliod.toml"
+DEFAULT_DATA_DIR: Final = "var"
+
+
+@click.command()
+@click.argument("bars", nargs=-1, metavar="[SYMBOL=FILE ...]")
+@click.option("--demo", is_flag=True, help="Run the demo even where a configuration is.")
+@click.option("--from", "from_", metavar="TIME", help="Trade from here on; bars before warm up.")
+@click.option("--to", metavar="TIME", help="Leave out bars closing after this.")
+@click.option(
+    "--price",
+    type=click.Choice(["bid", "ask", "mid", "bidask"]),
+    help="Side of the prices of the files named here.",
+)
+@click.option("--zone", help="Zone of the stamps of the files named here.")
+@click.option(
+    "--stamp", type=click.Choice(["open", "close"]), help="What a stamp of these files is."
+)
+@click.option("--interval", help="Length of the bars of these files, such as 1m.")
+@click.option("--spread-pips", type=float, help="Full spread in pips, for every symbol.")
+@click.option("--close-at-end", is_flag=True, help="Close what is open at the last close.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--blocks", is_flag=True, help="Print each status object between marker lines.")
+@click.option(
+    "--loop",
+    type=click.Choice(["uvloop", "asyncio"]),
+    default="uvloop",
+    show_default=True,
+    help="Event loop; the result is the same.",
+)
+@pass_options
+def replay(options: Options, /, **given: Any) -> None:  # noqa: ANN401 - click's own keywords
+    """Run history through the whole portfolio, into a run folder of its own.
+
+    Without arguments and without a configuration here it runs the demo: bars that the program
+    generates, through four strategies. TIME is 2017-01-31 or 2017-01-31T07:00:00Z.
+
+    \b
+    Example:
+      foliod replay
+      foliod -c london.toml replay --from 2017-02-01
+      foliod replay EURUSD=eurusd-1m.csv --price bid --zone UTC
+    """
+    settings, text, folder = _settings(options, given)
+    result = run(options, settings, _options(options, given, text, folder), given["loop"])
+    sys.exit(_report(options, result))
+
+
+def _settings(options: Options, given: dict[str, Any]) -> tuple[Settings, str, Path]:
+    """Return the settings, their text for the run folder, and where strategy files are."""
+    from config.load import load
+    from config.locate import DEFAULT_NAME
+
+    files = _named(given["bars"], given)
+    paths = options.config_paths
+    if given["demo"] or not (paths or Path(DEFAULT_NAME).exists()):
+        data_dir = options.data_dir or Path(DEFAULT_DATA_DIR)
+        paths = (_plain_config(files, data_dir) if files else _demo(data_dir),)
+    settings = _override(load(paths, os.environ), options, given, files)
+    folder = paths[-1].parent if paths else Path()
+    return settings, _text(settings), folder
+
+
+def _text(settings: Settings) -> str:
+    """Return the settings in force as TOML that means the same from any folder."""
+    from config.effective import effective
+    from config.profiles import is_file
+    from config.toml_text import dumps
+
+    found = effective(settings)
+    found["portfolio"]["data_dir"] = str(settings.portfolio.data_dir.absolute())
+    for table in found["bars"]:
+        table["path"] = str(Path(table["path"]).absolute())
+    for table in found["strategies"]:
+        if is_file(table["kind"]):
+            table["kind"] = str(Path(table["kind"]).absolute())
+    if settings.news.file is not None:
+        found["news"]["file"] = str(settings.news.file.absolute())
+    return dumps(found)
+
+
+def _demo(data_dir: Path) -> Path:
+    """Write the demo's bars and configuration below ``data_dir`` and return the latter."""
+    from adapters.feeds.demo import write_demo
+
+    folder = data_dir / DEMO_FOLDER
+    click.echo(f"The demo: generating six weeks of bars in {folder} ...", err=True)
+    write_demo(folder / "bars")
+    return _write_config(folder, _demo_text())
+
+
+def _demo_text() -> str:
+    return resources.files("config").joinpath("examples", "demo.toml").read_text("utf-8")
+
+
+def _write_config(folder: Path, text: str) -> Path:
+    path = folder / DEMO_CONFIG
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}; name another --data-dir"
+        ) from None
+    return path
+
+
+def _plain_config(files: dict[str, Path], data_dir: Path) -> Path:
+    """Write a configuration for files without one: every strategy on every symbol, London."""
+    from config.catalogue import instrument
+
+    quotes = {instrument(symbol).quote_currency for symbol in files}
+    if len(quotes) > 1:
+        raise ConfigError(
+            f"{', '.join(sorted(files))} are priced in {', '.join(sorted(quotes))}: a portfolio "
+            "over several currencies needs [conversion] in a configuration; see `foliod init`"
+        )
+    symbols = ", ".join(f'"{symbol}"' for symbol in files)
+    lines = [
+        "# Written by `foliod replay SYMBOL=FILE`: every built-in strategy on every symbol.",
+        "[portfolio]",
+        'id = "files"',
+        f'base_currency = "{quotes.pop()}"',
+        "equity = 100_000",
+        'data_dir = ".."',
+        "[risk.caps]",
+        "max_order_value = 10_000_000",
+        "max_gross_exposure = 20_000_000",
+        "max_positions = 10",
+        "max_positions_per_symbol = 4",
+    ]
+    for kind in ("LSG", "ORB", "ARLS", "EMA"):
+        lines += ["[[strategies]]", f'name = "{kind.lower()}"', f'kind = "{kind}"']
+        lines += [f"symbols = [{symbols}]", 'profile = "london"']
+    return _write_config(data_dir / "files", "\n".join(lines) + "\n")
+
+
+def _named(bars: tuple[str, ...], given: dict[str, Any]) -> dict[str, Path]:
+    """Take ``SYMBOL=FILE`` arguments apart.
+
+    Raises:
+        ConfigError: one has no symbol, or a price side is missing; all at once.
+    """
+    files: dict[str, Path] = {}
+    problems = []
+    for text in bars:
+        symbol, _, name = text.partition("=")
+        if not symbol or not name:
+            problems.append(f"{text}: name the symbol too: SYMBOL={text}")
+        elif symbol in files:
+            problems.append(f"{text}: {symbol} is named twice")
+        else:
+            files[symbol] = Path(name)
+    if bars and given["price"] is None:
+        problems.append("--price is needed: bid, ask, mid or bidask; there is no default")
+    if not bars:
+        names = ("price", "zone", "stamp", "interval")
+        problems += [
+            f"--{name} goes with files named on the command line; of configured ones it is set in "
+            "[[bars]]"
+            for name in names
+            if given[name] is not None
+        ]
+    if problems:
+        raise ConfigError(problems)
+    return files
+
+
+def _override(
+    settings: Settings, options: Options, given: dict[str, Any], files: dict[str, Path]
+) -> Settings:
+    """Put what the command line says over the settings."""
+    from pydantic import ValidationError
+
+    from config.settings import BarsSettings, InstrumentSettings
+
+    changes: dict[str, Any] = {}
+    portfolio: dict[str, Any] = {}
+    if options.portfolio:
+        portfolio["id"] = options.portfolio
+    if options.data_dir:
+        portfolio["data_dir"] = options.data_dir
+    if portfolio:
+        changes["portfolio"] = settings.portfolio.model_copy(update=portfolio)
+    keys = ("price", "zone", "stamp", "interval")
+    try:
+        if files:
+            extra = {key: given[key] for key in keys if given[key] is not None}
+            changes["bars"] = tuple(
+                BarsSettings.model_validate({"symbol": symbol, "path": str(path), **extra})
+                for symbol, path in files.items()
+            )
+        if given["spread_pips"] is not None:
+            changes["instruments"] = {
+                symbol: InstrumentSettings.model_validate(
+                    {
+                        **_instrument_keys(settings, symbol),
+                        "spread_pips": given["spread_pips"],
+                    }
+                )
+                for symbol in {*settings.symbols(), *files}
+            }
+    except ValidationError as error:
+        raise ConfigError(
+            [f"command line: {one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+        ) from None
+    return settings.model_copy(update=changes)
+
+
+def _instrument_keys(settings: Settings, symbol: str) -> dict[str, Any]:
+    given = settings.instruments.get(symbol)
+    return {} if given is None else given.overrides()
+
+
+def _instant(text: str | None, name: str, otherwise: int) -> int:
+    from datetime import UTC, datetime
+
+    from state.units import utc_ns
+
+    if text is None:
+        return otherwise
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no time; write 2017-01-31 or 2017-01-31T07:00:00Z", param_hint=name
+        ) from None
+    return utc_ns(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _options(options: Options, given: dict[str, Any], text: str, folder: Path) -> ReplayOptions:
+    from daemon.replay import ReplayOptions
+    from state.units import NEVER_NS
+
+    return ReplayOptions(
+        from_ns=_instant(given["from_"], "--from", 0),
+        to_ns=_instant(given["to"], "--to", NEVER_NS),
+        close_at_end=given["close_at_end"],
+        run_dir=given["run_dir"],
+        blocks=sys.stdout.buffer if given["blocks"] else None,
+        config_text=text,
+        strategies_folder=folder,
+    )
+
+
+def run(
+    options: Options, settings: Settings, replay_options: ReplayOptions, loop: str
+) -> ReplayResult:
+    """Run one replay with a progress bar and write its reports."""
+    from dataclasses import replace
+
+    from adapters.clock import SystemClock
+    from daemon.cli.progress import Progress
+    from daemon.replay import Replay
+
+    one = Replay(settings, replay_options, SystemClock())
+    if one.unused:
+        click.echo(f"note: nothing uses the bars of {', '.join(one.unused)}", err=True)
+    quiet = options.verbosity < 0
+    with Progress(one.span(), color=options.color, quiet=quiet) as progress:
+        one.options = replace(replay_options, progress=progress.advance)
+        return _run(_whole(one, settings), loop)
+
+
+async def _whole(one: Any, settings: Settings) -> ReplayResult:  # noqa: ANN401
+    """Run, then write the reports from the database that the run left."""
+    from daemon.reports.daily import write_due
+
+    result: ReplayResult = await one.run()
+    if settings.end_of_day.reports:
+        await write_due(result.folder, result.last_ns)
+    return result
+
+
+def _run(work: Coroutine[Any, Any, ReplayResult], loop: str) -> ReplayResult:
+    if loop == "asyncio":
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+def _report(options: Options, result: ReplayResult) -> int:
+    """Print the summary and return the exit status."""
+    from daemon.reports.summary import show, write_summary
+    from daemon.reports.tally import as_json
+
+    summary = asyncio.run(write_summary(result.folder, result.last_ns))
+    if options.json:
+        click.echo(as_json(summary))
+    else:
+        from rich.console import Console
+
+        show(summary, Console(no_color=not options.color, highlight=False))
+        click.echo(f"Run folder: {result.folder}")
+    if result.reason == "INTERRUPTED":
+        click.echo("foliod: interrupted; the days so far are complete and kept", err=True)
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK

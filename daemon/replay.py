@@ -1,0 +1,354 @@
+"""The replay runner: bar files through the core at full speed, into a run folder of their own.
+
+It owns the order of work (read, step, commit per simulated day, report) and nothing that decides.
+The loop waits for each day's commit, so a journal never lags behind what was decided by more than
+a day, and signals are heard between days.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+import numpy as np
+
+from adapters.feeds.merge import Slice, merge, series_bytes
+from adapters.feeds.resample import interval_text
+from adapters.ports import Clock
+from config.fingerprint import fingerprint
+from config.settings import Settings
+from daemon.core.status_board import StatusBoard
+from daemon.runtime.bar_files import BarFiles
+from daemon.runtime.run_folder import BarsNote, Manifest, RunFolder, free_name, run_stem
+from daemon.runtime.run_views import RunViews
+from daemon.runtime.stepper import Lane, Stepper
+from daemon.runtime.version import VERSION
+from daemon.wiring import Core, build, intervals_of, run_facts
+from state import codec
+from state.bars import Bar
+from state.entries import BarsConsumed, BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
+from state.errors import FeedError, FoliodError
+from state.journal import BufferedSink
+from state.units import NEVER_NS, utc_text
+from state.writer import Writer
+
+SLICE_ROWS: Final = 16_384
+"""Bars made into objects at a time: large enough to be fast, small enough to keep memory flat."""
+
+RUN_ID_BYTES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """What the command line adds to the settings.
+
+    ``from_ns``: bars closing at or before it only warm up; ``to_ns``: bars closing after it are
+    left out. ``run_dir`` None: a new folder below ``runs``. ``blocks`` gets framed status objects.
+    ``progress`` is told (bars so far, instant reached) after each simulated day.
+    """
+
+    from_ns: int = 0
+    to_ns: int = NEVER_NS
+    close_at_end: bool = False
+    run_dir: Path | None = None
+    blocks: BinaryIO | None = None
+    command: str = "foliod replay"
+    progress: Callable[[int, int], None] | None = None
+    config_text: str = ""
+    strategies_folder: Path = field(default_factory=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """How a replay ended: ``reason`` as in RunEnded; ``bars`` counts all series'."""
+
+    folder: Path
+    run_id: str
+    reason: str
+    bars: int
+    first_ns: int
+    last_ns: int
+
+
+def run_id_of(config_hash: str, files: BarFiles, options: ReplayOptions) -> str:
+    """Return the run's id: a function of configuration, bars, code version and options."""
+    content = hashlib.blake2b(digest_size=RUN_ID_BYTES)
+    parts = [VERSION, config_hash, str(options.from_ns), str(options.to_ns)]
+    parts += [str(options.close_at_end)]
+    parts += sorted(f"{one.symbol}={one.digest}" for one in files.files)
+    content.update("\0".join(parts).encode())
+    return "r" + content.hexdigest()
+
+
+class Replay:
+    """One replay run, from open files to a finished folder."""
+
+    def __init__(self, settings: Settings, options: ReplayOptions, clock: Clock) -> None:
+        """Open the bar files, wire the core, take the run folder.
+
+        Raises:
+            FoliodError: settings, files, strategies or the folder cannot be used.
+        """
+        self._settings = settings
+        self.options = options
+        self._clock = clock
+        self._files = BarFiles(settings, intervals_of(settings))
+        self._core: Core = build(settings, self._files.keys(), options.strategies_folder)
+        self._config_hash = fingerprint(settings)
+        self.run_id = run_id_of(self._config_hash, self._files, options)
+        runs = Path(os.path.normpath(settings.portfolio.data_dir / "runs"))
+        folder = options.run_dir or free_name(runs, run_stem(clock.now_ns(), self.run_id))
+        self._folder = RunFolder(folder, options.command, clock.now_ns())
+        self._manifest = self._first_manifest()
+        self._sink = BufferedSink()
+        self._stop = False
+        self._bars = 0
+        self._first_ns = self._now_ns = 0
+
+    def _first_manifest(self) -> Manifest:
+        return Manifest(
+            run_id=self.run_id,
+            portfolio_id=self._settings.portfolio.id,
+            mode="replay",
+            version=VERSION,
+            config_hash=self._config_hash,
+            state="running",
+            started=utc_text(self._clock.now_ns()),
+            bars=[
+                BarsNote(
+                    one.symbol,
+                    str(one.path.absolute()),
+                    interval_text(one.source.interval_ns),
+                    one.digest,
+                )
+                for one in self._files.files
+            ],
+            options={
+                "from_ns": self.options.from_ns,
+                "to_ns": self.options.to_ns,
+                "close_at_end": self.options.close_at_end,
+            },
+        )
+
+    @property
+    def unused(self) -> list[str]:
+        """The symbols of configured bar files that nothing uses."""
+        return self._files.unused
+
+    def span(self) -> tuple[int, int]:
+        """Return about where the history begins and ends, for a progress bar; 0: not known."""
+        first, last = self._files.span()
+        return max(first, self.options.from_ns), min(last, self.options.to_ns)
+
+    async def run(self) -> ReplayResult:
+        """Run to the end of the history, or until interrupted.
+
+        Raises:
+            FoliodError: the journal cannot be written, a file goes wrong, the books do not balance;
+                the manifest then says ``failed`` and why.
+        """
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self.stop)
+        try:
+            self._folder.write_manifest(self._manifest)
+            if self.options.config_text:
+                (self._folder.folder / "config.toml").write_text(self.options.config_text)
+            return await self._run()
+        except FoliodError as error:
+            self._end("failed", str(error))
+            raise
+        except BaseException as error:
+            self._end("failed", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)
+            self._folder.close()
+
+    def stop(self) -> None:
+        """Ask the run to end after the simulated day in hand."""
+        self._stop = True
+
+    def _end(self, state: str, reason: str) -> None:
+        manifest = self._manifest
+        manifest.state, manifest.reason = state, reason
+        manifest.ended = utc_text(self._clock.now_ns())
+        manifest.first, manifest.last = utc_text(self._first_ns), utc_text(self._now_ns)
+        self._folder.write_manifest(manifest)
+
+    async def _run(self) -> ReplayResult:
+        with Writer(self._folder.database, "NORMAL") as writer:
+            self._writer = writer
+            slices = merge(self._files.feeds(), SLICE_ROWS)
+            first = next(slices, None)
+            if first is None:
+                raise FeedError("the bar files hold no bar; nothing to replay")
+            self._begin(first)
+            reason = await self._history(first)
+            if reason == "END_OF_HISTORY":
+                for part in slices:
+                    reason = await self._history(part)
+                    if reason != "END_OF_HISTORY":
+                        break
+            await self._finish(reason)
+            return ReplayResult(
+                self._folder.folder,
+                self.run_id,
+                reason,
+                self._bars,
+                self._first_ns,
+                self._now_ns,
+            )
+
+    def _begin(self, first: Slice) -> None:
+        """Open the portfolio at the open of the first bar that is not warm-up."""
+        settings, core = self._settings, self._core
+        self._first_ns = max(int(first.open_ns[0]), self.options.from_ns)
+        facts = run_facts(settings, mode="replay", source="files", since_ns=self._first_ns)
+        open_pnl = core.desk.valuation.open_pnl
+        board = StatusBoard(facts, core.engine_facts, core.market, open_pnl, core.pace)
+        self._views = views = RunViews(
+            self._folder.folder,
+            board,
+            core.portfolio,
+            [(engine.symbol, engine.name) for engine in core.engines],
+            portfolio_id=settings.portfolio.id,
+            run_id=self.run_id,
+            blocks=self.options.blocks,
+        )
+
+        def tell(now_ns: int) -> int:
+            views.inputs.last_bar_ns = now_ns
+            views.inputs.bars = self._bars
+            views.changed(now_ns)
+            return views.due_ns
+
+        self._stepper = Stepper(
+            core.desk,
+            core.timers,
+            core.broker,
+            self._sink,
+            commands=core.commands,
+            start_cash=settings.portfolio.equity,
+            zone=settings.portfolio.zone,
+            portfolio_id=settings.portfolio.id,
+            high_water=core.drawdown.mark_at,
+            observers=[views.take],
+            on_change=tell,
+        )
+        self._lanes = [self._stepper.lanes[series.key] for series in core.market.series]
+        self._digests = [hashlib.blake2b(digest_size=16) for _ in self._lanes]
+        opening: list[Entry] = [
+            InstrumentSet(self._first_ns, core.grids[symbol].instrument)
+            for symbol in sorted(core.grids)
+        ]
+        opening.append(
+            RunStarted(self._first_ns, self.run_id, VERSION, "replay", self._config_hash)
+        )
+        self._stepper.start(self._first_ns, opening)
+
+    async def _history(self, part: Slice) -> str:
+        """Step through one slice; return END_OF_HISTORY, or why to stop early."""
+        stepper, options = self._stepper, self.options
+        starts, closes, pairs = _instants(part, self._lanes)
+        done = 0
+        for number, now_ns in enumerate(closes):
+            begin, end = starts[number], starts[number + 1]
+            if now_ns > stepper.day_end_ns:
+                self._consume(part, done, begin)
+                done = begin
+                await self._commit()
+                if self._stop:
+                    return "INTERRUPTED"
+            if now_ns > options.to_ns:
+                self._consume(part, done, begin)
+                return "END_OF_RANGE"
+            if now_ns <= options.from_ns:
+                stepper.warm(pairs[begin:end])
+                continue
+            stepper.step(now_ns, pairs[begin:end])
+            self._now_ns = now_ns
+        self._consume(part, done, len(pairs))
+        return "END_OF_HISTORY"
+
+    def _consume(self, part: Slice, begin: int, end: int) -> None:
+        """Journal which bars were consumed: what replaces them in the journal."""
+        now_ns = max(self._now_ns, self._first_ns)
+        for index, count, last_ns, packed in series_bytes(part, begin, end):
+            series, digest = self._lanes[index].series, self._digests[index]
+            digest.update(packed)
+            self._stepper.record(
+                BarsConsumed(
+                    now_ns, series.symbol, series.interval_ns, count, last_ns, digest.hexdigest()
+                )
+            )
+        self._bars += end - begin
+
+    async def _commit(self) -> None:
+        """Make everything so far durable, then let the files say it."""
+        entries = self._sink.drain()
+        if entries:
+            await asyncio.wrap_future(self._writer.submit(entries))
+        self._views.flush()
+        if self.options.progress is not None:
+            self.options.progress(self._bars, self._now_ns)
+
+    async def _finish(self, reason: str) -> None:
+        stepper = self._stepper
+        now_ns = max(self._now_ns, self._first_ns)
+        close = self.options.close_at_end or self._settings.replay.close_at_end
+        complete = reason != "INTERRUPTED"
+        if complete:
+            stepper.finish(now_ns, close_at_end=close)
+        for symbol, refused in self._files.refused():
+            stepper.record(
+                BarsRefused(now_ns, symbol, refused.reason, refused.count, refused.first)
+            )
+        stepper.record(RunEnded(now_ns, self.run_id, reason))
+        await self._commit()
+        self._views.close()
+        snapshot = codec.encode_snapshot(self._core.portfolio)
+        await asyncio.wrap_future(self._writer.snapshot(self._sink.seq, now_ns, snapshot))
+        self._end("complete" if complete else "interrupted", reason)
+
+
+def _instants(
+    part: Slice, lanes: list[Lane]
+) -> tuple[list[int], list[int], list[tuple[Lane, Bar]]]:
+    """Return where each instant starts (and the end), the instants, and (lane, bar) of each row."""
+    bars = map(
+        Bar,
+        part.open_ns.tolist(),
+        part.close_ns.tolist(),
+        part.open.tolist(),
+        part.high.tolist(),
+        part.low.tolist(),
+        part.close.tolist(),
+        part.volume.tolist(),
+    )
+    pairs = list(zip([lanes[index] for index in part.series.tolist()], bars, strict=True))
+    changes = np.flatnonzero(np.diff(part.close_ns, prepend=part.close_ns[0] - 1))
+    return [*changes.tolist(), len(pairs)], part.close_ns[changes].tolist(), pairs
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a run's manifest.
+
+    Raises:
+        FeedError: there is none, or it is damaged.
+    """
+    path = folder / "run.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise FeedError(f"{folder} is no run folder: it has no run.json") from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise FeedError(f"{path} cannot be read: {error}") from error
