@@ -5,6 +5,7 @@ Text of at most 80 columns that reads without colour, or one JSON object. It dec
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -34,9 +35,7 @@ _UNITS = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 @click.option("--symbol", default="", metavar="SYMBOL", help="Symbol, for the settings shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_options
-@click.pass_context
-def command(
-    context: click.Context,
+def bars(
     options: Options,
     file: str,
     zone: str | None,
@@ -75,7 +74,7 @@ def command(
         for line in text(report):
             click.echo(line)
     if report.is_bad:
-        context.exit(int(ExitCode.DATA))
+        sys.exit(ExitCode.DATA)
 
 
 def interval_ns(given: str) -> int:
