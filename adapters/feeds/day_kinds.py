@@ -22,7 +22,7 @@ class DayKind(StrEnum):
     SWEEP_LOW = "SWEEP_LOW"
     """The mirror of SWEEP_HIGH."""
     FAILED_SWEEP_HIGH = "FAILED_SWEEP_HIGH"
-    """The turn after the sweep fails and price runs over the high: LSG loses, late shorts too."""
+    """The turn after the sweep stops short and price runs over the high: LSG and ARLS lose."""
     FAILED_SWEEP_LOW = "FAILED_SWEEP_LOW"
     """The mirror of FAILED_SWEEP_HIGH."""
     BREAKOUT_UP = "BREAKOUT_UP"
@@ -91,9 +91,10 @@ _SWEEP = _high(
     *((424, -8.5), (430, -9.5), (450, 6.5), (455, 2), (460, -5), (465, -13), (470, -16.5)),
     *((475, -19.5), (480, -14), (485, -14.5), (495, -22), (520, -31), (540, -28), (570, -46)),
 )
-_FAILED_SWEEP = (
-    *_SWEEP[:10],
-    *_high((490, -19), (495, -21), (510, -12), (540, 4), (560, 14), (600, 18)),
+_FAILED_SWEEP = _high(
+    *((424, -8.5), (430, -9.5), (450, 6.5), (455, 2), (460, -4), (465, -12), (470, -13)),
+    *((475, -14.5), (480, -10), (485, -10.5), (495, -15), (510, -8), (540, 4), (560, 14)),
+    (600, 18),
 )
 _LATE = tuple(Turn(turn.minute + 345, 1, turn.pips) for turn in _SWEEP)
 _INSIDE = (Turn(420, 0, 2), Turn(470, 1, -4), Turn(530, -1, 4), Turn(590, 1, -5))

@@ -30,17 +30,17 @@ FIRST_SUNDAY: Final = date(2024, 1, 14).toordinal()
 WEEKS: Final = 6
 
 _MARKETS: Final = (
-    Market("EURUSD", 5, 109_500, range_pips=20, scale=1.0, noise_pips=0.6),
-    Market("GBPUSD", 5, 127_200, range_pips=24, scale=1.2, noise_pips=0.7),
-    Market("USDJPY", 3, 147_800, range_pips=24, scale=1.2, noise_pips=0.7),
-    Market("XAUUSD", 2, 203_000, range_pips=50, scale=2.2, noise_pips=1.1),
+    Market("EURUSD", 5, 109_500, range_pips=20, scale=1.0, noise_pips=0.9),
+    Market("GBPUSD", 5, 127_200, range_pips=24, scale=1.2, noise_pips=1.1),
+    Market("USDJPY", 3, 147_800, range_pips=24, scale=1.2, noise_pips=1.1),
+    Market("XAUUSD", 2, 203_000, range_pips=50, scale=2.2, noise_pips=2.0),
 )
 
 _K = DayKind
 _CYCLE: Final = (
     *(_K.BREAKOUT_UP, _K.SWEEP_HIGH, _K.FAILED_SWEEP_LOW, _K.TREND_DOWN, _K.LATE_SWEEP_LOW),
-    *(_K.SWEEP_LOW, _K.WHIPSAW_UP, _K.BREAKOUT_DOWN, _K.QUIET, _K.TREND_UP),
-    *(_K.FAILED_SWEEP_HIGH, _K.LATE_SWEEP_HIGH, _K.WHIPSAW_DOWN, _K.SWEEP_HIGH, _K.BREAKOUT_DOWN),
+    *(_K.BREAKOUT_DOWN, _K.WHIPSAW_UP, _K.SWEEP_LOW, _K.QUIET, _K.TREND_UP),
+    *(_K.FAILED_SWEEP_HIGH, _K.LATE_SWEEP_HIGH, _K.WHIPSAW_DOWN, _K.SWEEP_HIGH, _K.BREAKOUT_UP),
 )
 """The days of a market that has no day of its own below; each symbol enters it elsewhere."""
 _ENTRY: Final = {"EURUSD": 0, "GBPUSD": 4, "USDJPY": 8, "XAUUSD": 11}
