@@ -326,7 +326,11 @@ def _uri(path: Path) -> str:
     """Return the read-only address of a database that exists."""
     if not path.is_file():
         raise JournalError(f"there is no database at {path}; has the run started?")
-    return f"{path.resolve().as_uri()}?mode=ro"
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    # Without a write-ahead log there is no writer, and the file alone is the database. Said so,
+    # SQLite leaves no log files behind and reads in a folder that it may not write.
+    is_at_rest = not path.with_name(path.name + "-wal").exists()
+    return address + "&immutable=1" if is_at_rest else address
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:

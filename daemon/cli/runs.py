@@ -1,0 +1,63 @@
+"""Which run a command is about: its name, and the data folder it is in. Opens no database."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from daemon.cli.options import Options
+from daemon.runtime.run_index import resolve
+from state.units import utc_ns
+
+
+def data_dir(options: Options) -> Path:
+    """Return the data folder; without any configuration: ``var`` here.
+
+    Raises:
+        ConfigError: the configuration cannot be read or names no portfolio.
+    """
+    if options.data_dir is not None:
+        return options.data_dir
+    from config.locate import DEFAULT_DATA_DIR, DEFAULT_NAME, locate
+
+    if not options.config_paths and not Path(DEFAULT_NAME).exists():
+        return Path(DEFAULT_DATA_DIR)
+    return locate(options.config_paths, os.environ, portfolio=options.portfolio).data_dir
+
+
+def folder_of(options: Options, run: str | None) -> Path:
+    """Return the folder of the run meant: by name, by path, or the newest.
+
+    Raises:
+        ConfigError: the configuration cannot be read.
+        RunMissing: there is no such run.
+    """
+    if run is not None and (os.sep in run or run.startswith(".")):
+        return resolve(Path(), run)
+    return resolve(data_dir(options), run)
+
+
+class Instant(click.ParamType[int]):
+    """An instant on the command line, UTC nanoseconds inside."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read a date or ISO 8601 time; one without a zone is UTC."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value).strip())
+            return utc_ns(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is no time: write 2017-01-05, 2017-01-05T09:30 or"
+                " 2017-01-05T09:30:00+01:00 (without a zone: UTC)",
+                param,
+                ctx,
+            )
