@@ -13,23 +13,30 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from state.units import DAY_NS, EPOCH_ORDINAL, NEVER_NS, SECOND_NS, day_text
+from state.units import EPOCH_ORDINAL, NEVER_NS, SECOND_NS, day_text
 
 SCHEMA: Final = 1
+_DAY_S: Final = 86_400
 STATES: Final = ("starting", "ready", "trading", "idle", "halted", "killed", "stopping")
 
 
 @lru_cache(maxsize=8)
-def _date(day: int) -> str:
-    return day_text(day + EPOCH_ORDINAL)
+def date_text(day: int) -> str:
+    """Write a day number (proleptic ordinal) as ``YYYY-MM-DD``; the last few are remembered."""
+    return day_text(day)
+
+
+@lru_cache(maxsize=1024)
+def _second_text(second: int) -> str:
+    day, rest = divmod(second, _DAY_S)
+    minutes, seconds = divmod(rest, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{date_text(day + EPOCH_ORDINAL)} {hours:02d}:{minutes:02d}:{seconds:02d}+00:00"
 
 
 def instant_text(at_ns: int) -> str:
     """Write an instant as ``YYYY-MM-DD HH:MM:SS+00:00``, cut to the second."""
-    day, rest = divmod(at_ns, DAY_NS)
-    minutes, seconds = divmod(rest // SECOND_NS, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{_date(day)} {hours:02d}:{minutes:02d}:{seconds:02d}+00:00"
+    return _second_text(at_ns // SECOND_NS)
 
 
 def instant_or_none(at_ns: int) -> str | None:

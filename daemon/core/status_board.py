@@ -42,6 +42,7 @@ from daemon.core.status import (
     StrategyToday,
     Today,
     WindowStatus,
+    date_text,
     instant_or_none,
     instant_text,
 )
@@ -49,7 +50,7 @@ from state.entries import HaltSet
 from state.instruments import Grid
 from state.orders import OrderState
 from state.portfolio import DayStats, OpenOrder, Portfolio, Position, engine_key
-from state.units import HOUR_NS, NEVER_NS, SECOND_NS, day_text, side_name
+from state.units import HOUR_NS, NEVER_NS, SECOND_NS, side_name
 
 OpenPnl = Callable[[Position, int], float]
 """P&L at the last close of what is open of a position at an instant, base currency."""
@@ -215,7 +216,8 @@ class StatusBoard:
         positions, open_pnl, open_r = self._positions(portfolio, now_ns)
         cash = float(portfolio.cash)
         equity = cash + open_pnl
-        return RawStatus(
+        # Not RawStatus(...): calling a parametrised class costs more than the whole line.
+        return Status(
             schema=SCHEMA,
             ok=not (alerts or wide or killed) and inputs.db_ok and inputs.broker_ok,
             state=state,
@@ -412,7 +414,7 @@ def _position(position: Position, grid: Grid, r: float | None) -> PositionStatus
 
 
 def _today(day: int, stats: DayStats | None, r_open: float) -> Today:
-    date = day_text(day) if day > 0 else ""
+    date = date_text(day) if day > 0 else ""
     if stats is None:
         return Today(date, 0.0, 0.0, round(r_open, 6), 0, [])
     return Today(
@@ -422,10 +424,10 @@ def _today(day: int, stats: DayStats | None, r_open: float) -> Today:
         r_open=round(r_open, 6),
         trades=stats.trades,
         by_strategy=[
-            StrategyToday(name, round(r, 6), stats.strategy_trades[name], float(pnl))
-            for name, r, pnl in (
-                (name, r, stats.strategy_pnl[name]) for name, r in stats.strategy_r.items()
+            StrategyToday(
+                name, round(r, 6), stats.strategy_trades[name], float(stats.strategy_pnl[name])
             )
+            for name, r in stats.strategy_r.items()
         ],
     )
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from state.units import DAY_NS, EPOCH_ORDINAL, day_text
 
 _TAIL_BYTES: Final = 65_536
-_BUFFER_BYTES: Final = 1 << 20
+_BUFFER_BYTES: Final = 1 << 18
 
 
 def file_day(at_ns: int) -> str:
@@ -47,8 +47,8 @@ def cut_torn_line(path: Path) -> int:
 class DatedLines:
     """Appends lines to ``<folder>/<stem><YYYYMMDD>.jsonl``.
 
-    ``repaired`` has a sentence for each torn file that was cut. Buffered lines beyond one megabyte
-    are written without being asked.
+    ``repaired`` has a sentence for each torn file that was cut. Buffered lines beyond 256 KiB are
+    written without being asked.
     """
 
     def __init__(self, folder: Path, stem: str) -> None:
@@ -57,8 +57,7 @@ class DatedLines:
         self._stem = stem
         self._start_ns = self._end_ns = 0
         self._file: BinaryIO | None = None
-        self._lines: list[bytes] = []
-        self._bytes = 0
+        self._text = bytearray()
         self.repaired: list[str] = []
 
     def write(self, at_ns: int, line: bytes) -> None:
@@ -70,9 +69,9 @@ class DatedLines:
         if not self._start_ns <= at_ns < self._end_ns:
             self.flush()
             self._open(at_ns)
-        self._lines.append(line)
-        self._bytes += len(line)
-        if self._bytes >= _BUFFER_BYTES:
+        self._text += line
+        self._text += b"\n"
+        if len(self._text) >= _BUFFER_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -82,11 +81,9 @@ class DatedLines:
             OSError: the disk is full or gone; the lines of this flush are given up, so that the
                 memory of a run stays flat.
         """
-        if not self._lines or self._file is None:
+        if not self._text or self._file is None:
             return
-        text = b"\n".join(self._lines) + b"\n"
-        self._lines.clear()
-        self._bytes = 0
+        text, self._text = self._text, bytearray()
         self._file.write(text)
         self._file.flush()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ from state.units import NEVER_NS, day_text, side_name, utc_text
 STEM: Final = "events-"
 _TRADES_KEPT: Final = 4096
 _ENCODER: Final = msgspec.json.Encoder()
+_iso = lru_cache(maxsize=1024)(utc_text)
+_date = lru_cache(maxsize=16)(day_text)
 
 
 class EventsFile:
@@ -79,9 +82,13 @@ class EventsFile:
             if type(entry) is InstrumentSet:
                 self._instruments[entry.instrument.symbol] = entry.instrument
             return
-        line = {"ts": utc_text(entry.at_ns), "seq": seq, "kind": type(entry).__name__}
-        line.update(make(entry))
-        line.update(self._scope)
+        line = {
+            "ts": _iso(entry.at_ns),
+            "seq": seq,
+            "kind": type(entry).__name__,
+            **make(entry),
+            **self._scope,
+        }
         self._lines.write(entry.at_ns, _ENCODER.encode(line))
 
     def flush(self) -> None:
@@ -132,8 +139,8 @@ class EventsFile:
             "quantity": self._quantity(entry.symbol, entry.lots),
             "price": entry.price,
             "fill": self._price(entry.symbol, entry.fill_ticks),
-            "filled_at": utc_text(entry.filled_ns),
-            "day": day_text(entry.day),
+            "filled_at": _iso(entry.filled_ns),
+            "day": _date(entry.day),
             "fee": entry.fee,
             "pnl": entry.pnl,
             "reason": entry.reason,
@@ -167,7 +174,7 @@ _PLAIN: Final = (
 
 
 def _instant(at_ns: int) -> str | None:
-    return None if at_ns >= NEVER_NS else utc_text(at_ns)
+    return None if at_ns >= NEVER_NS else _iso(at_ns)
 
 
 def _plain(entry: msgspec.Struct) -> dict[str, Any]:
@@ -179,7 +186,7 @@ def _decided(entry: Decided) -> dict[str, Any]:
     return {
         "symbol": entry.symbol,
         "strategy": entry.strategy,
-        "bar": utc_text(entry.bar_open_ns),
+        "bar": _iso(entry.bar_open_ns),
         "outcome": entry.outcome,
         "intent_id": entry.intent_id,
         "action": entry.action,
@@ -194,15 +201,15 @@ def _halt(entry: HaltSet) -> dict[str, Any]:
         "reason": entry.reason,
         "observed": entry.observed,
         "limit": entry.limit,
-        "day": day_text(entry.day) if entry.day else None,
+        "day": _date(entry.day) if entry.day else None,
         "until": _instant(entry.until_ns),
     }
 
 
 def _day(entry: DayRolled) -> dict[str, Any]:
     return {
-        "day": day_text(entry.day),
-        "next_day": day_text(entry.next_day),
+        "day": _date(entry.day),
+        "next_day": _date(entry.next_day),
         "start_equity": entry.start_equity,
         "end_equity": entry.end_equity,
         "gross": entry.gross,
