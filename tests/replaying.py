@@ -33,8 +33,13 @@ def replay(text: str, folder: Path, **options: Any) -> Ran:  # noqa: ANN401 - Re
     """Write ``text`` as the configuration below ``folder``, replay it, and read what it left."""
     path = folder / "foliod.toml"
     path.write_text(text)
-    settings = load([path], {})
-    given = ReplayOptions(strategies_folder=folder, **options)
+    return replay_files([path], **options)
+
+
+def replay_files(paths: list[Path], **options: Any) -> Ran:  # noqa: ANN401
+    """Replay a configuration of these files, later ones winning, and read what it left."""
+    settings = load(paths, {})
+    given = ReplayOptions(strategies_folder=paths[-1].parent, **options)
     result = asyncio.run(Replay(settings, given, SystemClock()).run())
     with (result.folder / "trades.csv").open(newline="") as file:
         trades = list(csv.DictReader(file))
