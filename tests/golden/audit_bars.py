@@ -1,4 +1,4 @@
-"""Bars as the auditor sees them: read and resampled with pandas, sharing no code with the program."""
+"""Bars as the auditor sees them: read and resampled with pandas, with no code of the program."""
 
 from __future__ import annotations
 
