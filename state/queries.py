@@ -22,6 +22,9 @@ from state.migrate import APPLICATION_ID, migrations
 from state.portfolio import Portfolio
 from state.table_rows import EquityPoint, OrderRow, PortfolioDay, RowType, Trade, typed
 
+DATABASE: Final = "foliod.db"
+"""The name of the database in a run's or a portfolio's folder."""
+
 _PAGE_ROWS: Final = 1000
 _LOOK_BACK_ROWS: Final = 200_000
 """How far back in the journal a search for the last decision or denial goes."""

@@ -17,8 +17,8 @@ import msgspec
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import folder_of
 from daemon.cli.table import Cell, lines
+from daemon.core.plain import plain
 from daemon.core.status import StatusObject
-from daemon.reports.plain import plain
 from daemon.runtime.run_folder import DATABASE, Manifest
 from daemon.runtime.run_index import manifest_of
 from daemon.runtime.status_lines import last_status

@@ -14,12 +14,11 @@ from typing import Literal
 import click
 import msgspec
 
-from daemon.reports.plain import plain
+from daemon.core.plain import plain
+from daemon.runtime.trade_log import safe_text
 
 Cell = str | int | float | Decimal | bool | None
 Style = Literal["text", "csv", "json"]
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]], style: Style) -> None:
@@ -74,6 +73,5 @@ def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, Decimal):
         return format(cell, "f")
     if isinstance(cell, str):
-        shown = plain(cell)
-        return "'" + shown if shown.startswith(_FORMULA) else shown
+        return safe_text(cell)
     return str(cell)

@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import folder_of
-from daemon.reports.plain import plain
+from daemon.core.plain import plain
 from daemon.runtime.events_file import STEM as EVENTS
 from daemon.runtime.run_index import manifest_of
 from daemon.runtime.status_file import STEM as STATUS

@@ -12,7 +12,7 @@ import msgspec
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import Instant, folder_of
 from daemon.cli.table import lines
-from daemon.reports.plain import plain
+from daemon.core.plain import plain
 from daemon.runtime.run_folder import DATABASE
 from state.entries import Decided
 from state.errors import ExitCode, FoliodError

@@ -330,5 +330,9 @@ StatusObject = Status[list[EngineStatus], list[str], CostsStatus]
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a status line."""
-    found = msgspec.json.schema(StatusObject, ref_template="#/$defs/{name}")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    (root,), parts = msgspec.json.schema_components([StatusObject], ref_template="#/$defs/{name}")
+    name = root["$ref"].rpartition("/")[2]
+    top = parts.pop(name)
+    top["title"] = f"foliod status, version {SCHEMA}"
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, **top, "$defs": dict(sorted(parts.items()))}

@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
+from daemon.core.plain import markdown
 from daemon.reports.metrics import ReturnsSoFar, Sharpe, max_drawdown
-from daemon.reports.plain import markdown
 from daemon.reports.tally import (
     Extreme,
     Gates,
@@ -30,9 +30,8 @@ from daemon.reports.tally import (
     sorted_gates,
 )
 from daemon.reports.whole_file import write_whole
-from daemon.runtime.run_folder import DATABASE
 from state.entries import CashMoved, Decided, PortfolioOpened, RunStarted
-from state.queries import Book, denial, open_book
+from state.queries import DATABASE, Book, denial, open_book
 from state.table_rows import PortfolioDay
 from state.units import day_text, utc_text
 

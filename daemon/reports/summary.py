@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from daemon.core.plain import markdown, plain
 from daemon.reports.daily import denials_table
 from daemon.reports.metrics import Drawdown, ReturnsSoFar, Sharpe
-from daemon.reports.plain import markdown, plain
 from daemon.reports.tally import (
     Extreme,
     Gates,
@@ -27,10 +27,9 @@ from daemon.reports.tally import (
     sorted_gates,
 )
 from daemon.reports.whole_file import write_whole
-from daemon.runtime.run_folder import DATABASE
 from state.entries import BarsConsumed, BarsRefused, CashMoved, HaltSet, RunEnded
 from state.errors import JournalError
-from state.queries import Book, denial, open_book
+from state.queries import DATABASE, Book, denial, open_book
 from state.units import day_text, utc_text
 
 if TYPE_CHECKING:

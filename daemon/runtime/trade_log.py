@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from daemon.core.plain import plain
 from daemon.runtime.dated_lines import cut_torn_line
 from state.entries import (
     Entry,
@@ -64,8 +65,8 @@ _NEEDED: Final = frozenset(
 
 
 def safe_text(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula (an apostrophe before = + - @)."""
-    return "'" + text if text.startswith(_FORMULA) else text
+    """Return a text in one line that no spreadsheet takes for a formula (' before = + - @)."""
+    return "'" + plain(text) if text.startswith(_FORMULA) else plain(text)
 
 
 def cells(row: Trade) -> list[str]:
