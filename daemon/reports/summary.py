@@ -5,6 +5,7 @@ Built from the database alone. The same database and instant give the same bytes
 
 from __future__ import annotations
 
+import shlex
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -345,9 +346,11 @@ async def _sharpe(book: Book, moved: list[tuple[int, Decimal]]) -> tuple[Sharpe,
 
 async def _next_commands(book: Book, run: str) -> list[str]:
     """Return three commands worth trying now."""
-    found = ["foliod status " + run, "foliod show trades " + run]
+    run = shlex.quote(run)
+    found = [f"foliod status {run}", f"foliod show trades {run}"]
     last = await book.decisions(limit=1)
     if last:
         decided = last[0][1]
-        return [*found, f"foliod why {decided.strategy} {decided.symbol} {run}"]
-    return [*found, "foliod tail " + run]
+        engine = f"{shlex.quote(decided.strategy)} {shlex.quote(decided.symbol)}"
+        return [*found, f"foliod why {engine} {run}"]
+    return [*found, f"foliod tail {run}"]
