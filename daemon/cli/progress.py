@@ -20,8 +20,11 @@ _QUIET_LINES: Final = 10
 class Progress:
     """Shows how far through its history a replay is."""
 
-    def __init__(self, span_ns: tuple[int, int], *, color: bool, quiet: bool) -> None:
+    def __init__(
+        self, span_ns: tuple[int, int], *, color: bool, quiet: bool, verb: str = "replay"
+    ) -> None:
         """Know the history's first and last instant; 0 for an unknown last one."""
+        self._verb = verb
         self._first, self._last = span_ns
         self._quiet = quiet
         self._shown = 0
@@ -36,7 +39,7 @@ class Progress:
                 console=Console(stderr=True, no_color=not color),
                 transient=True,
             )
-            self._task = self._bar.add_task("replay", total=None, bars=0)
+            self._task = self._bar.add_task(verb, total=None, bars=0)
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -55,7 +58,7 @@ class Progress:
             )
         elif not self._quiet and total and done * _QUIET_LINES // total > self._shown:
             self._shown = done * _QUIET_LINES // total
-            click.echo(f"replay: {day}, {bars:,} bars, {100 * done // total} %", err=True)
+            click.echo(f"{self._verb}: {day}, {bars:,} bars, {100 * done // total} %", err=True)
 
     def __exit__(
         self,
