@@ -99,7 +99,7 @@ def build(settings: Settings, series_keys: set[tuple[str, int]], folder: Path) -
     series = [Series(grids[symbol], interval) for symbol, interval in sorted(series_keys)]
     market = Market(settings.portfolio.base_currency, series, _conversion(settings))
     made = [
-        _engine(settings, strategy, symbol, grids[symbol], folder)
+        engine_of(settings, strategy, symbol, grids[symbol], folder)
         for strategy in settings.strategies
         if strategy.enabled
         for symbol in strategy.symbols
@@ -180,17 +180,29 @@ def schedule_of(settings: Settings, strategy: StrategySettings, symbol: str) -> 
         for window in windows
     ]
     flatten = 0 if strategy.at_end == "hold" else strategy.flatten_before_s
-    holidays = _holidays(settings.instrument(symbol).calendar)
+    calendar = settings.instrument(symbol).calendar
+    holidays = None if calendar is None else holidays_of(calendar)
     return Schedule(specs, holidays, flatten_before_s=flatten)
 
 
-def _holidays(calendar: str | None) -> Holidays | None:
-    return None if calendar is None else read_holidays(calendar, _FIRST_DAY, _LAST_DAY)
+def holidays_of(calendar: str) -> Holidays:
+    """Return the closed days of an exchange, as windows use them.
+
+    Raises:
+        ConfigError: the calendar is unknown or knows no holidays.
+    """
+    return read_holidays(calendar, _FIRST_DAY, _LAST_DAY)
 
 
-def _engine(
+def engine_of(
     settings: Settings, strategy: StrategySettings, symbol: str, grid: Grid, folder: Path
 ) -> tuple[Engine, EngineFacts]:
+    """Make the engine of one strategy on one symbol, and what the status says of it.
+
+    Raises:
+        ConfigError: its calendar or windows cannot be used.
+        StrategyError: the strategy cannot be loaded or made with these parameters.
+    """
     params, params_name = strategy.parameters(symbol)
     schedule = schedule_of(settings, strategy, symbol)
     context = Context(symbol, strategy.interval_ns, grid.pip, grid.tick, grid.tie, schedule)
@@ -303,6 +315,7 @@ def run_facts(settings: Settings, *, mode: str, source: str, since_ns: int) -> R
         source=source,
         interval=",".join(intervals),
         since_ns=since_ns,
+        zone=settings.portfolio.zone,
         slippage_model=f"max({costs.slippage_min_pips} pip, {fraction}) per side",
         global_daily_stop_r=settings.risk.daily_r_stop,
         open_r_counts=settings.risk.open_r,

@@ -99,6 +99,18 @@ class PortfolioLock:
         self.release()
 
 
+def holder(folder: Path) -> str:
+    """Say in words who holds the lock of a folder that somebody holds, from its file."""
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as problem:
+        return f"another process ({problem.strerror})"
+    try:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _holder(descriptor: int) -> str:
     """Say who wrote the file, as far as it can be read."""
     try:

@@ -26,6 +26,11 @@ _CACHE_KIB: Final = 16 * 1024
 _BUSY_S: Final = 5.0
 
 
+def sqlite_version() -> tuple[int, ...]:
+    """Return the version of the SQLite library that Python is linked with."""
+    return sqlite3.sqlite_version_info
+
+
 def migrations() -> list[tuple[int, str]]:
     """Return (number, SQL) of every migration, in order.
 

@@ -66,6 +66,9 @@ def replay(options: Options, /, **given: Any) -> None:  # noqa: ANN401 - click's
       foliod -c london.toml replay --from 2017-02-01
       foliod replay EURUSD=eurusd-1m.csv --price bid --zone UTC
     """
+    from daemon.runtime.ownership import check_ownership
+
+    check_ownership()
     settings, text, folder = _settings(options, given)
     result = run(options, settings, _options(options, given, text, folder), given["loop"])
     sys.exit(_report(options, result))

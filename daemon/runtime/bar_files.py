@@ -51,20 +51,7 @@ class BarFiles:
         wanted = [one for one in settings.bars if one.symbol in needed or one.symbol in pairs]
         self.unused = [one.symbol for one in settings.bars if one not in wanted]
         self.files = _open_all(settings, wanted)
-        problems = []
-        for symbol in sorted(set(needed) | pairs):
-            of_symbol = [one for one in self.files if one.symbol == symbol]
-            if not of_symbol:
-                problems.append(
-                    f"no bars for {symbol}: add a [[bars]] table with symbol, path and "
-                    f"price, or name it on the command line: {symbol}=FILE"
-                )
-                continue
-            finest = min(of_symbol, key=lambda one: one.source.interval_ns)
-            for interval_ns in sorted(needed.get(symbol) or {finest.source.interval_ns}):
-                problem = _assign(of_symbol, interval_ns)
-                if problem:
-                    problems.append(problem)
+        problems = assign(self.files, needed, pairs)
         if problems:
             raise ConfigError(problems)
 
@@ -92,22 +79,49 @@ class BarFiles:
         return [(one.symbol, refused) for one in self.files for refused in one.refused()]
 
 
+def spec_of(settings: Settings, one: BarsSettings) -> BarFileSpec:
+    """Return what is known of a bar file, with the spread that moves its prices to mid."""
+    instrument = settings.instrument(one.symbol)
+    return BarFileSpec(
+        path=one.path,
+        symbol=one.symbol,
+        price=one.price,
+        interval_ns=one.interval_ns,
+        dialect=one.dialect,
+        zone=one.zone,
+        stamp=one.stamp,
+        spread=float(instrument.spread_pips * instrument.pip),
+    )
+
+
+def assign(files: list[BarFile], needed: dict[str, set[int]], pairs: set[str]) -> list[str]:
+    """Give every needed series (symbol: intervals in ns) its file; say which ones have none.
+
+    A symbol of ``pairs`` (conversion) that nothing trades is read at its finest interval.
+    """
+    problems = []
+    for symbol in sorted(set(needed) | pairs):
+        of_symbol = [one for one in files if one.symbol == symbol]
+        if not of_symbol:
+            problems.append(
+                f"no bars for {symbol}: add a [[bars]] table with symbol, path and "
+                f"price, or name it on the command line: {symbol}=FILE"
+            )
+            continue
+        finest = min(of_symbol, key=lambda one: one.source.interval_ns)
+        for interval_ns in sorted(needed.get(symbol) or {finest.source.interval_ns}):
+            problem = _assign(of_symbol, interval_ns)
+            if problem:
+                problems.append(problem)
+    return problems
+
+
 def _open_all(settings: Settings, wanted: list[BarsSettings]) -> list[BarFile]:
     files, problems = [], []
     for one in wanted:
-        instrument = settings.instrument(one.symbol)
-        spec = BarFileSpec(
-            path=one.path,
-            symbol=one.symbol,
-            price=one.price,
-            interval_ns=one.interval_ns,
-            dialect=one.dialect,
-            zone=one.zone,
-            stamp=one.stamp,
-            spread=float(instrument.spread_pips * instrument.pip),
-        )
         try:
-            files.append(BarFile(one.symbol, open_bars(spec), one.path, content_digest(one.path)))
+            source = open_bars(spec_of(settings, one))
+            files.append(BarFile(one.symbol, source, one.path, content_digest(one.path)))
         except FeedError as error:
             problems.append(str(error))
     if problems:
