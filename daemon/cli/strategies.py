@@ -25,7 +25,7 @@ _SAMPLE_BEGIN_S = 1_704_067_200
 
 
 @click.group("strategies", short_help="List strategies, check one for look-ahead.")
-def command() -> None:
+def strategies() -> None:
     """List the strategies there are, or check one for look-ahead.
 
     \b
@@ -34,7 +34,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@strategies.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_options
 def list_(options: Options, as_json: bool) -> None:
@@ -113,7 +113,7 @@ class _Ground:
     source: str
 
 
-@command.command("check")
+@strategies.command("check")
 @click.argument("strategy", metavar="NAME|FILE.py:CLASS")
 @click.option("--bars", "bars", type=click.Path(), help="Bar file; left out: bars are made up.")
 @click.option("--price", default="", metavar="SIDE", help="bid, ask, mid or bidask, with --bars.")
@@ -132,6 +132,7 @@ class _Ground:
 def check(
     click_context: click.Context,
     options: Options,
+    /,
     strategy: str,
     params: tuple[str, ...],
     as_json: bool,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from daemon.cli.strategies import command
+from daemon.cli.strategies import strategies
 from state.errors import ConfigError, FeedError, StrategyError
 
 SOURCE = '''
@@ -38,7 +38,7 @@ class Silent(Clean):
 
 
 def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(strategies, arguments)
 
 
 @pytest.fixture
