@@ -25,11 +25,12 @@ from daemon.replay import Replay, ReplayOptions, read_manifest
 from daemon.reports.difference import first_difference
 from daemon.runtime import trade_proof
 from daemon.runtime.run_folder import DATABASE, MANIFEST, Manifest
-from daemon.runtime.run_index import is_held, manifest_of
+from daemon.runtime.run_index import manifest_of
 from daemon.runtime.version import VERSION
 from state import codec, journal, verify_fold
 from state.entries import Entry, RunEnded, RunStarted
 from state.errors import FeedError, FoliodError, JournalError
+from state.lock import is_held
 from state.units import utc_text
 
 CONFIG: Final = "config.toml"

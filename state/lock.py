@@ -111,6 +111,25 @@ def holder(folder: Path) -> str:
         os.close(descriptor)
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the lock of a folder now.
+
+    A shared lock is taken and given back at once, so ask this of a folder whose owner took its lock
+    when it made the folder; never before taking the lock oneself.
+    """
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _holder(descriptor: int) -> str:
     """Say who wrote the file, as far as it can be read."""
     try:

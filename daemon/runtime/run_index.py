@@ -8,8 +8,6 @@ by name. Nothing here opens a database.
 from __future__ import annotations
 
 import difflib
-import fcntl
-import os
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +15,9 @@ import msgspec
 
 from daemon.runtime.run_folder import DATABASE, MANIFEST, Manifest
 from state.errors import ExitCode, FoliodError
+from state.lock import is_held
 
 RUNS: Final = "runs"
-_LOCK: Final = "lock"
 
 
 class RunMissing(FoliodError):
@@ -65,21 +63,6 @@ def resolve(data_dir: Path, run: str | None) -> Path:
         f"there is no run {run!r} among the {len(known)} in {data_dir / RUNS}{hint};"
         " `foliod show runs` lists them"
     )
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process holds the lock of a run folder now."""
-    try:
-        descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def manifest_of(folder: Path) -> Manifest:

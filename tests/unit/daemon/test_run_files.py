@@ -14,7 +14,8 @@ import pytest
 from daemon.core.market import Market, Series
 from daemon.core.pace import Pace, PaceLimits
 from daemon.core.status import StatusObject
-from daemon.core.status_board import RunFacts, StatusBoard
+from daemon.core.status_board import StatusBoard
+from daemon.core.status_inputs import RunFacts
 from daemon.runtime.dated_lines import DatedLines, cut_torn_line
 from daemon.runtime.equity_file import engine_file
 from daemon.runtime.events_file import EventsFile
@@ -273,6 +274,17 @@ def test_a_file_that_cannot_be_written_stops_nothing_and_is_an_alert(tmp_path: P
     found = msgspec.json.decode(last, type=StatusObject)
     assert [one.code for one in found.alerts] == ["FILE_UNWRITABLE"]
     assert found.ok is False
+    assert len((tmp_path / "trades.csv").read_text().splitlines()) == 3
+
+
+def test_a_full_disk_stops_nothing_and_is_an_alert(tmp_path: Path) -> None:
+    """A log that takes no byte sounds the alarm, also at the end; the trade log goes on."""
+    (tmp_path / "logs").mkdir()
+    for day in ("20170105", "20170106"):
+        (tmp_path / "logs" / f"events-{day}.jsonl").symlink_to("/dev/full")
+    of, portfolio = views(tmp_path)
+    play(of, portfolio)
+    assert "No space left" in of.alerts["events"]
     assert len((tmp_path / "trades.csv").read_text().splitlines()) == 3
 
 

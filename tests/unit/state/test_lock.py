@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from state.errors import ExitCode, HeldError, JournalError
-from state.lock import PortfolioLock, this_process
+from state.lock import PortfolioLock, is_held, this_process
 from tests.builders import ROOT
 
 _HOLD = """
 import sys
 from pathlib import Path
-from state.lock import PortfolioLock, this_process
+from state.lock import PortfolioLock, is_held, this_process
 lock = PortfolioLock(Path(sys.argv[1]), this_process("foliod live", 0))
 print("held", flush=True)
 sys.stdin.read()
@@ -80,3 +80,13 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match="file"):
         PortfolioLock(tmp_path / "file", _owner())
+
+
+def test_whether_a_folder_is_held_can_be_asked_without_taking_it(tmp_path: Path) -> None:
+    """S7: the kernel's answer; asking neither takes the lock nor makes the file."""
+    assert is_held(tmp_path) is False
+    assert not (tmp_path / "lock").exists()
+    with PortfolioLock(tmp_path, _owner()):
+        assert is_held(tmp_path) is True
+    assert is_held(tmp_path) is False
+    PortfolioLock(tmp_path, _owner()).release()

@@ -1,4 +1,4 @@
-"""The commands that read a run, through click, on real folders: status, show, why, explain, tail."""
+"""The commands that read a run, through click: status, show, why, explain, tail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from daemon.cli.main import cli
 from daemon.core.market import Market, Series
 from daemon.core.pace import Pace, PaceLimits
-from daemon.core.status_board import RunFacts, StatusBoard
+from daemon.core.status_board import StatusBoard
+from daemon.core.status_inputs import RunFacts
 from daemon.runtime.run_folder import DATABASE as RUN_DATABASE
 from daemon.runtime.run_index import RunMissing, manifest_of, resolve
 from daemon.runtime.run_views import RunViews
