@@ -1,7 +1,7 @@
-"""Takes the facts for ``config.consistency`` from complete settings or from half-valid data.
+"""Takes the facts for ``config.consistency`` from half-valid data.
 
-From half-valid data each field is validated on its own, so that a mistake in one key does not hide
-a mistake in another.
+Each field is validated on its own, so that a mistake in one key does not hide a mistake in another.
+Complete settings take theirs themselves.
 """
 
 from __future__ import annotations
@@ -18,28 +18,8 @@ from config.settings import (
     InstrumentSettings,
     Portfolio,
     ReplayCommand,
-    Settings,
 )
 from config.settings_strategies import SYMBOL, StrategySettings
-
-
-def complete(settings: Settings) -> Facts:
-    """Take the facts of settings whose every field is valid."""
-    facts = Facts(
-        base_currency=settings.portfolio.base_currency,
-        pairs=dict(settings.conversion.pairs),
-        no_strategies=not settings.strategies,
-    )
-    for number, source in enumerate(settings.bars):
-        facts.sources[number] = Source(source.symbol, source.interval)
-    for number, strategy in enumerate(settings.strategies):
-        facts.traders[number] = Trader(strategy.name, strategy.symbols, strategy.interval)
-    for symbol, given in settings.instruments.items():
-        facts.overrides[symbol] = given.overrides()
-        facts.described[symbol] = set(given.model_fields_set)
-    for number, command in enumerate(settings.replay.commands):
-        facts.commands[number] = (command.command, command.argument)
-    return facts
 
 
 def partial(data: Mapping[str, Any]) -> Facts:

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from config.catalogue import instrument
+from config.consistency import Facts, Source, Trader, problems
 from config.locate import PORTFOLIO_ID, PORTFOLIO_ID_TEXT
 from config.section import Section
 from config.settings_risk import EndOfDay, Freshness, News, Pacing, Risk
@@ -308,14 +309,29 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        from config.consistency import problems
-        from config.facts import complete
-
-        found = problems(complete(self))
+        found = problems(self._facts())
         if found:
             text = "; ".join(f"{'.'.join(map(str, at))}: {message}" for at, message in found)
             raise PydanticCustomError("inconsistent", "{text}", {"text": text})
         return self
+
+    def _facts(self) -> Facts:
+        """Take what ``config.consistency`` compares; every field is valid here."""
+        facts = Facts(
+            base_currency=self.portfolio.base_currency,
+            pairs=dict(self.conversion.pairs),
+            no_strategies=not self.strategies,
+        )
+        for number, source in enumerate(self.bars):
+            facts.sources[number] = Source(source.symbol, source.interval)
+        for number, strategy in enumerate(self.strategies):
+            facts.traders[number] = Trader(strategy.name, strategy.symbols, strategy.interval)
+        for symbol, given in self.instruments.items():
+            facts.overrides[symbol] = given.overrides()
+            facts.described[symbol] = set(given.model_fields_set)
+        for number, command in enumerate(self.replay.commands):
+            facts.commands[number] = (command.command, command.argument)
+        return facts
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument of a symbol, overrides applied.
