@@ -198,46 +198,17 @@ def _override(
     settings: Settings, options: Options, given: dict[str, Any], files: dict[str, Path]
 ) -> Settings:
     """Put what the command line says over the settings."""
-    from pydantic import ValidationError
+    from config.override import override
 
-    from config.settings import BarsSettings, InstrumentSettings
-
-    changes: dict[str, Any] = {}
-    portfolio: dict[str, Any] = {}
-    if options.portfolio:
-        portfolio["id"] = options.portfolio
-    if options.data_dir:
-        portfolio["data_dir"] = options.data_dir
-    if portfolio:
-        changes["portfolio"] = settings.portfolio.model_copy(update=portfolio)
     keys = ("price", "zone", "stamp", "interval")
-    try:
-        if files:
-            extra = {key: given[key] for key in keys if given[key] is not None}
-            changes["bars"] = tuple(
-                BarsSettings.model_validate({"symbol": symbol, "path": str(path), **extra})
-                for symbol, path in files.items()
-            )
-        if given["spread_pips"] is not None:
-            changes["instruments"] = {
-                symbol: InstrumentSettings.model_validate(
-                    {
-                        **_instrument_keys(settings, symbol),
-                        "spread_pips": given["spread_pips"],
-                    }
-                )
-                for symbol in {*settings.symbols(), *files}
-            }
-    except ValidationError as error:
-        raise ConfigError(
-            [f"command line: {one['loc'][-1]}: {one['msg']}" for one in error.errors()]
-        ) from None
-    return settings.model_copy(update=changes)
-
-
-def _instrument_keys(settings: Settings, symbol: str) -> dict[str, Any]:
-    given = settings.instruments.get(symbol)
-    return {} if given is None else given.overrides()
+    extra = {key: given[key] for key in keys if given[key] is not None}
+    return override(
+        settings,
+        portfolio_id=options.portfolio,
+        data_dir=options.data_dir,
+        bars=[{"symbol": symbol, "path": str(path), **extra} for symbol, path in files.items()],
+        spread_pips=given["spread_pips"],
+    )
 
 
 def _instant(text: str | None, name: str, otherwise: int) -> int:
