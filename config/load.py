@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from config import consistency
 from config.environment import PREFIX, SEPARATOR, unknown_variables, variables
 from config.facts import partial
-from config.locate import config_paths, read_toml
+from config.locate import DEFAULT_DATA_DIR, config_paths, read_toml
 from config.problems import Where, field_problems, printable, where_text
 from config.profiles import is_file
 from config.settings import Settings
@@ -39,6 +39,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
     origins: dict[Where, str] = {}
     for origin, layer in layers:
         _merge(data, layer, origin, origins)
+    _default_data_dir(data, files[-1].parent)
     return _validated(data, origins, str(files[-1]), unknown_variables(environ))
 
 
@@ -73,6 +74,13 @@ def _anchor(table: object, key: str, folder: Path) -> None:
     if not text.strip() or (key == "kind" and not is_file(text)):
         return
     table[key] = str(folder / text)
+
+
+def _default_data_dir(data: dict[str, Any], folder: Path) -> None:
+    """Anchor the default as a given one would be; ``config.locate`` looks for it there too."""
+    portfolio = data.get("portfolio")
+    if isinstance(portfolio, dict):
+        portfolio.setdefault("data_dir", str(folder / DEFAULT_DATA_DIR))
 
 
 def _merge(

@@ -27,7 +27,7 @@ from daemon.core.engine import Engine
 from daemon.core.market import Costs, Market, Series
 from daemon.core.pace import Pace, PaceLimits
 from daemon.core.sizing import Sizer
-from daemon.core.status_board import EngineFacts, RunFacts
+from daemon.core.status_inputs import EngineFacts, RunFacts
 from daemon.core.strategy import Context
 from daemon.core.supervision import Gate, Watch
 from daemon.core.supervisors.drawdown import DrawdownLock, DrawdownWatch

@@ -113,3 +113,8 @@ class Intent(msgspec.Struct, frozen=True):
     slippage: float = 0.0
     min_stop: float = 0.0
     reason: str = ""
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the order waits for a level (stop-entry or limit), not for the next open."""
+        return self.trigger_ticks is not None or self.limit_ticks is not None

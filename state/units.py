@@ -5,8 +5,9 @@ Nothing here reads a clock or rounds silently: rounding happens in the one funct
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Final
 
 SECOND_NS: Final = 1_000_000_000
@@ -42,8 +43,10 @@ def utc_text(at_ns: int) -> str:
     >>> utc_text(0)
     '1970-01-01T00:00:00Z'
     """
-    seconds, rest = divmod(at_ns, SECOND_NS)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    day, rest = divmod(at_ns, DAY_NS)
+    second, rest = divmod(rest, SECOND_NS)
+    minute, second = divmod(second, 60)
+    text = f"{day_text(day + EPOCH_ORDINAL)}T{minute // 60:02d}:{minute % 60:02d}:{second:02d}"
     if rest:
         digits = f"{rest:09d}"
         text += "." + (
@@ -64,6 +67,7 @@ def utc_ns(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND_NS + delta.microseconds * 1000
 
 
+@lru_cache(maxsize=64)
 def day_text(day: int) -> str:
-    """Write a day number (proleptic ordinal) as ``YYYY-MM-DD``."""
-    return (_EPOCH + timedelta(days=day - EPOCH_ORDINAL)).strftime("%Y-%m-%d")
+    """Write a day number (proleptic ordinal) as ``YYYY-MM-DD``; the last few are remembered."""
+    return date.fromordinal(day).isoformat()

@@ -105,7 +105,7 @@ class Book:
 
     def _is_on_its_way(self, slot: _Slot, intent: Intent, at_ns: int) -> bool:
         """Say whether a market order may already have met an open that is not yet known."""
-        if intent.trigger_ticks is not None or intent.limit_ticks is not None or slot.filled:
+        if intent.is_resting or slot.filled:
             return False
         sent = intent.decided_ns + self._latency_ns
         return sent < at_ns < sent + 2 * intent.interval_ns
@@ -185,8 +185,7 @@ class Book:
         start = intent.decided_ns + self._latency_ns
         if bar.open_ns < start:
             return None
-        resting = intent.trigger_ticks is not None or intent.limit_ticks is not None
-        if slot.filled or not resting:
+        if slot.filled or not intent.is_resting:
             return self._enter_at_open(slot, intent, bar, start)
         return self._enter_at_level(slot, intent, bar)
 

@@ -389,13 +389,14 @@ class Desk:
         """Look at the portfolio at the last prices."""
         day = self.clock.day(now_ns)
         stats = self.portfolio.days.get(day)
+        open_pnl, open_r = self.valuation.marked(now_ns)
         return Marks(
             now_ns=now_ns,
             day=day,
             portfolio=self.portfolio,
-            equity=float(self.portfolio.cash) + self.valuation.total_open_pnl(now_ns),
+            equity=float(self.portfolio.cash) + open_pnl,
             realised_r=stats.r if stats else 0.0,
-            open_r=self.valuation.open_r(now_ns),
+            open_r=open_r,
         )
 
     def look(self, marks: Marks) -> Batch | None:

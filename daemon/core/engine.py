@@ -28,10 +28,9 @@ class Engine:
     """
 
     __slots__ = (
-        "_edge_ns",
-        "_on_bar",
+        "answer",
         "at_end",
-        "bars",
+        "edge_ns",
         "flatten_before_s",
         "in_window",
         "interval_ns",
@@ -69,9 +68,8 @@ class Engine:
         self.flatten_before_s = flatten_before_s
         self.quarantined = False
         self.in_window = False
-        self.bars = 0
-        self._edge_ns = -(1 << 63)
-        self._on_bar = strategy.on_bar
+        self.edge_ns = -(1 << 63)
+        self.answer = strategy.on_bar
 
     def on_bar(self, bar: Bar) -> Action | None:
         """Feed one closed bar; return the strategy's wish.
@@ -79,20 +77,21 @@ class Engine:
         Raises:
             Exception: whatever the strategy raises; the caller quarantines the engine.
         """
-        open_ns = bar.open_ns
-        if open_ns >= self._edge_ns:
-            self.in_window = self.schedule.covers(open_ns)
-            self._edge_ns = self.schedule.edge_after(open_ns)
-        self.bars += 1
-        return self._on_bar(bar, self.in_window)
+        if bar.open_ns >= self.edge_ns:
+            self.turn(bar.open_ns)
+        return self.answer(bar, self.in_window)
+
+    def turn(self, open_ns: int) -> None:
+        """Look at the windows again: ``in_window`` holds until ``edge_ns``."""
+        self.in_window = self.schedule.covers(open_ns)
+        self.edge_ns = self.schedule.edge_after(open_ns)
 
     def state(self) -> dict[str, Any]:
         """Return what later answers depend on, as JSON values."""
-        return {"bars": self.bars, "strategy": self.strategy.state()}
+        return {"strategy": self.strategy.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what ``state`` returned."""
-        self.bars = state["bars"]
         self.strategy.restore(state["strategy"])
 
 

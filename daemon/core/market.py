@@ -53,14 +53,11 @@ class Series:
         high, low, before = bar.high, bar.low, self.close
         true_range = high - low
         if self.count:
-            if high - before > true_range:
-                true_range = high - before
-            elif before - high > true_range:
-                true_range = before - high
-            if low - before > true_range:
-                true_range = low - before
-            elif before - low > true_range:
+            # high >= low, so these two cases are all in which a gap makes the range larger.
+            if before > high:
                 true_range = before - low
+            elif before < low:
+                true_range = high - before
             self.atr = _ALPHA * true_range + _REST * self.atr
         else:
             self.atr = true_range

@@ -20,18 +20,12 @@ _DAY_S: Final = 86_400
 STATES: Final = ("starting", "ready", "trading", "idle", "halted", "killed", "stopping")
 
 
-@lru_cache(maxsize=8)
-def date_text(day: int) -> str:
-    """Write a day number (proleptic ordinal) as ``YYYY-MM-DD``; the last few are remembered."""
-    return day_text(day)
-
-
 @lru_cache(maxsize=1024)
 def _second_text(second: int) -> str:
     day, rest = divmod(second, _DAY_S)
     minutes, seconds = divmod(rest, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{date_text(day + EPOCH_ORDINAL)} {hours:02d}:{minutes:02d}:{seconds:02d}+00:00"
+    return f"{day_text(day + EPOCH_ORDINAL)} {hours:02d}:{minutes:02d}:{seconds:02d}+00:00"
 
 
 def instant_text(at_ns: int) -> str:
@@ -292,6 +286,8 @@ class Status(msgspec.Struct, Generic[Engines, Symbols, Costs], frozen=True):
     """
 
     schema: int
+    now: str
+    feed: FeedStatus
     ok: bool
     state: str
     reason: str
@@ -299,7 +295,6 @@ class Status(msgspec.Struct, Generic[Engines, Symbols, Costs], frozen=True):
     source: str
     interval: str
     since: str
-    now: str
     portfolio_id: str
     run_id: str
     seq: int
@@ -318,10 +313,17 @@ class Status(msgspec.Struct, Generic[Engines, Symbols, Costs], frozen=True):
     kill: KillStatus
     broker: BrokerStatus
     ws: SocketStatus
-    feed: FeedStatus
     loop: LoopStatus
     db: DbStatus
     alerts: list[Alert]
+
+
+class StatusHead(msgspec.Struct, frozen=True):
+    """The fields that a status line begins with: all that changes when nothing happens."""
+
+    schema: int
+    now: str
+    feed: FeedStatus
 
 
 StatusObject = Status[list[EngineStatus], list[str], CostsStatus]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from daemon.core.calendar import Schedule
+from daemon.core.calendar import CivilClock
 from daemon.core.latches import DRAWDOWN, in_force
 from daemon.core.market import Market
 from daemon.core.pace import Pace
@@ -39,18 +39,19 @@ from daemon.core.status import (
     RiskStatus,
     SocketStatus,
     Status,
+    StatusHead,
     StrategyToday,
     Today,
     WindowStatus,
-    date_text,
     instant_or_none,
     instant_text,
 )
+from daemon.core.status_inputs import EngineFacts, RunFacts, StatusInputs
 from state.entries import HaltSet
 from state.instruments import Grid
 from state.orders import OrderState
 from state.portfolio import DayStats, OpenOrder, Portfolio, Position, engine_key
-from state.units import HOUR_NS, NEVER_NS, SECOND_NS, side_name
+from state.units import HOUR_NS, NEVER_NS, SECOND_NS, day_text, side_name
 
 OpenPnl = Callable[[Position, int], float]
 """P&L at the last close of what is open of a position at an instant, base currency."""
@@ -61,71 +62,6 @@ _at_ns = attrgetter("at_ns")
 _day = attrgetter("day")
 _PAST_NS: Final = -1
 _ENCODER: Final = msgspec.json.Encoder()
-
-
-class EngineFacts(msgspec.Struct, frozen=True):
-    """What never changes of an engine; ``params`` are JSON values, ``schedule`` its windows."""
-
-    symbol: str
-    strategy: str
-    kind: str
-    interval: str
-    params_set: str
-    params: dict[str, Any]
-    schedule: Schedule
-
-
-class RunFacts(msgspec.Struct, frozen=True):
-    """What never changes of a run.
-
-    ``global_daily_stop_r`` and ``drawdown_limit`` (a fraction) are None where switched off; the
-    caps are None where the run has none, values in base currency. ``open_r_counts``: the R-stop
-    adds open R to realised R. ``entries_per_hour`` and ``entries_per_day`` are the pacing limits.
-    """
-
-    mode: str
-    source: str
-    interval: str
-    since_ns: int
-    slippage_model: str
-    broker: str = "paper"
-    global_daily_stop_r: float | None = None
-    open_r_counts: bool = True
-    drawdown_limit: float | None = None
-    news_enabled: bool = False
-    entries_per_hour: int | None = None
-    entries_per_day: int | None = None
-    max_positions: int | None = None
-    max_positions_per_symbol: int | None = None
-    max_order_value: float | None = None
-    max_gross_exposure: float | None = None
-
-
-class StatusInputs(msgspec.Struct):
-    """What the runner tells the board for one line.
-
-    ``phase`` is ``starting``, ``ready``, ``running`` or ``stopping``, ``phase_reason`` its why.
-    ``last_bar_ns`` is the close of the last bar (0: none yet), ``bars`` counts them, ``refused``
-    the rows that did not become bars. ``news_until_ns`` 0: no guard is active.
-    ``alerts`` are the runner's own (a log that cannot be written ...).
-    """
-
-    now_ns: int
-    phase: str = "running"
-    phase_reason: str = ""
-    last_bar_ns: int = 0
-    bars: int = 0
-    refused: int = 0
-    news_until_ns: int = 0
-    news_title: str = ""
-    ws_connected: bool = False
-    ws_errors: int = 0
-    broker_ok: bool = True
-    db_ok: bool = True
-    wal_bytes: int = 0
-    loop_lag_ms_p99: float | None = None
-    queue_max: int = 0
-    alerts: Sequence[Alert] = ()
 
 
 class _Engine:
@@ -195,11 +131,31 @@ class StatusBoard:
         self._lines = msgspec.Raw(b"[]")
         self._window = WindowStatus(False, None, None)
         self._seen_ns = _PAST_NS
+        self._clock = CivilClock(facts.zone)
+        self._kept, self._kept_seq = b"", _PAST_NS
+        self._kept_others: tuple[object, ...] = ()
         self.edge_ns = _PAST_NS
 
     def line(self, portfolio: Portfolio, inputs: StatusInputs) -> bytes:
-        """Build one status line, without its line end."""
-        return _ENCODER.encode(self.build(portfolio, inputs))
+        """Build one status line, without its line end.
+
+        While nothing happens and nothing runs out, all but the head of the line stays as it was:
+        it is kept, so that a quiet hour costs a copy.
+        """
+        others = _others(inputs)
+        now_ns = inputs.now_ns
+        if (
+            portfolio.seq == self._kept_seq
+            and others == self._kept_others
+            and self._seen_ns <= now_ns < self.edge_ns
+        ):
+            self._seen_ns = now_ns
+            return _head(inputs) + self._kept
+        status = self.build(portfolio, inputs)
+        line, head = _ENCODER.encode(status), _head(inputs)
+        self._kept_seq = portfolio.seq if _is_still(status) else _PAST_NS
+        self._kept_others, self._kept = others, line[len(head) :]
+        return line
 
     def build(self, portfolio: Portfolio, inputs: StatusInputs) -> RawStatus:
         """Build the status object of this instant."""
@@ -219,6 +175,8 @@ class StatusBoard:
         # Not RawStatus(...): calling a parametrised class costs more than the whole line.
         return Status(
             schema=SCHEMA,
+            now=instant_text(now_ns),
+            feed=_feed(inputs),
             ok=not (alerts or wide or killed) and inputs.db_ok and inputs.broker_ok,
             state=state,
             reason=reason,
@@ -226,7 +184,6 @@ class StatusBoard:
             source=facts.source,
             interval=facts.interval,
             since=self._since,
-            now=instant_text(now_ns),
             portfolio_id=portfolio.portfolio_id,
             run_id=portfolio.run_id,
             seq=portfolio.seq,
@@ -252,7 +209,6 @@ class StatusBoard:
                 facts.broker, inputs.broker_ok, len(portfolio.orders) - len(unknown), len(unknown)
             ),
             ws=SocketStatus(inputs.ws_connected, inputs.ws_errors),
-            feed=_feed(inputs),
             loop=LoopStatus(inputs.loop_lag_ms_p99, inputs.queue_max),
             db=DbStatus(inputs.db_ok, inputs.wal_bytes),
             alerts=alerts,
@@ -354,7 +310,7 @@ class StatusBoard:
 
     def _pacing(self, portfolio: Portfolio, now_ns: int) -> PacingStatus:
         counted, facts = portfolio.counted, self._facts
-        free_ns = self._pace.next_allowed_ns(portfolio, now_ns)
+        free_ns = self._pace.next_allowed_ns(portfolio, now_ns, self._clock.next_day_ns(now_ns))
         hour = len(counted) - bisect_right(counted, now_ns - HOUR_NS, key=_at_ns)
         today = len(counted) - bisect_left(counted, portfolio.day, key=_day)
         return PacingStatus(
@@ -414,7 +370,7 @@ def _position(position: Position, grid: Grid, r: float | None) -> PositionStatus
 
 
 def _today(day: int, stats: DayStats | None, r_open: float) -> Today:
-    date = date_text(day) if day > 0 else ""
+    date = day_text(day) if day > 0 else ""
     if stats is None:
         return Today(date, 0.0, 0.0, round(r_open, 6), 0, [])
     return Today(
@@ -429,6 +385,43 @@ def _today(day: int, stats: DayStats | None, r_open: float) -> Today:
             )
             for name, r in stats.strategy_r.items()
         ],
+    )
+
+
+def _head(inputs: StatusInputs) -> bytes:
+    """Return the beginning of a line, up to the comma after its feed."""
+    head = StatusHead(SCHEMA, instant_text(inputs.now_ns), _feed(inputs))
+    return _ENCODER.encode(head)[:-1] + b","
+
+
+def _others(inputs: StatusInputs) -> tuple[object, ...]:
+    """Return the inputs that are not in the head."""
+    return (
+        inputs.phase,
+        inputs.phase_reason,
+        inputs.news_until_ns,
+        inputs.ws_connected,
+        inputs.ws_errors,
+        inputs.broker_ok,
+        inputs.db_ok,
+        inputs.wal_bytes,
+        inputs.loop_lag_ms_p99,
+        inputs.queue_max,
+        tuple(inputs.alerts),
+    )
+
+
+def _is_still(status: RawStatus) -> bool:
+    """Say whether no field but the head's changes with the clock alone."""
+    pacing = status.pacing
+    return (
+        not status.positions
+        and not status.risk.halts
+        and status.dd_lock.until is None
+        and status.news_guard.until is None
+        and pacing.next_allowed is None
+        and not pacing.hour.used
+        and not pacing.cooldowns
     )
 
 

@@ -46,9 +46,16 @@ class Timers:
     def next_ns(self) -> int:
         """Return the instant of the next alarm, NEVER_NS when there is none."""
         portfolio = self._desk.portfolio
-        if not portfolio.positions and not portfolio.orders and not portfolio.halts:
-            return self._end_of_day_ns
-        return min([due.due_ns for due in self._all()], default=NEVER_NS)
+        first = self._end_of_day_ns
+        for position in portfolio.positions.values():
+            if position.time_stop_ns < first and not self._desk.has_exit(position.trade_id):
+                first = position.time_stop_ns
+        for order in portfolio.orders.values():
+            first = min(first, self._order_due_ns(order))
+        for halt in portfolio.halts.values():
+            if self._rearmed_ns < halt.until_ns < first:
+                first = halt.until_ns
+        return first
 
     def due(self, now_ns: int) -> list[Due]:
         """Return the alarms due at or before this instant, in (instant, name) order."""
@@ -70,14 +77,19 @@ class Timers:
 
     def _order_due(self, order: OpenOrder) -> Due | None:
         intent = order.intent
+        due_ns = self._order_due_ns(order)
+        if due_ns == NEVER_NS:
+            return None
+        kind = "last_entry" if intent.is_resting else "no_bar"
         key = engine_key(intent.symbol, intent.strategy)
-        resting = intent.trigger_ticks is not None or intent.limit_ticks is not None
-        if resting:
-            if intent.until_ns == NEVER_NS:
-                return None
-            return Due(intent.until_ns, f"last_entry/{key}", "last_entry", intent.intent_id)
-        wait = intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
-        return Due(wait, f"no_bar/{key}", "no_bar", intent.intent_id)
+        return Due(due_ns, f"{kind}/{key}", kind, intent.intent_id)
+
+    def _order_due_ns(self, order: OpenOrder) -> int:
+        """Return when an order's wait ends: its last-entry time, or no bar came for it."""
+        intent = order.intent
+        if intent.is_resting:
+            return intent.until_ns
+        return intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
 
     def ring(self, due: Due, now_ns: int) -> Batch:
         """Ring one alarm: its entry, and what follows from it."""

@@ -39,15 +39,21 @@ class Valuation:
 
     def open_r(self, now_ns: int) -> float:
         """Return the sum over open positions of P&L at mark / initial risk, without exit costs."""
-        total = 0.0
-        for position in self._portfolio.positions.values():
-            if position.initial_risk:
-                total += self.open_pnl(position, now_ns) / float(position.initial_risk)
-        return total
+        return self.marked(now_ns)[1]
 
     def total_open_pnl(self, now_ns: int) -> float:
         """Return the P&L at mark of all open positions."""
-        return sum(self.open_pnl(one, now_ns) for one in self._portfolio.positions.values())
+        return self.marked(now_ns)[0]
+
+    def marked(self, now_ns: int) -> tuple[float, float]:
+        """Return P&L and R at mark of all open positions, in one pass."""
+        total = total_r = 0.0
+        for position in self._portfolio.positions.values():
+            pnl = self.open_pnl(position, now_ns)
+            total += pnl
+            if position.initial_risk:
+                total_r += pnl / float(position.initial_risk)
+        return total, total_r
 
     def gross_exposure(self, now_ns: int) -> Decimal | None:
         """Value all positions and entry orders in flight; None where a price or rate is missing.

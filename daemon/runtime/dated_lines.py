@@ -47,15 +47,19 @@ def cut_torn_line(path: Path) -> int:
 class DatedLines:
     """Appends lines to ``<folder>/<stem><YYYYMMDD>.jsonl``.
 
+    A new UTC day begins a new file once the present one has ``least_bytes``: live runs take 0, a
+    replay of years does not make thousands of small files. A file is named by its first day.
     ``repaired`` has a sentence for each torn file that was cut. Buffered lines beyond 256 KiB are
     written without being asked.
     """
 
-    def __init__(self, folder: Path, stem: str) -> None:
+    def __init__(self, folder: Path, stem: str, least_bytes: int = 0) -> None:
         """Name the files; the folder is made when the first line is written."""
+        self._least_bytes = least_bytes
+        self._written = 0
         self._folder = folder
         self._stem = stem
-        self._start_ns = self._end_ns = 0
+        self._end_ns = 0
         self._file: BinaryIO | None = None
         self._text = bytearray()
         self.repaired: list[str] = []
@@ -66,9 +70,12 @@ class DatedLines:
         Raises:
             OSError: a full buffer or a new day's file cannot be written.
         """
-        if not self._start_ns <= at_ns < self._end_ns:
-            self.flush()
-            self._open(at_ns)
+        if at_ns >= self._end_ns or self._file is None:
+            # A late line (an end of day told a moment after midnight) stays in the newer file.
+            self._end_ns = at_ns // DAY_NS * DAY_NS + DAY_NS
+            if self._file is None or self._written + len(self._text) >= self._least_bytes:
+                self.flush()
+                self._open(at_ns)
         self._text += line
         self._text += b"\n"
         if len(self._text) >= _BUFFER_BYTES:
@@ -84,6 +91,7 @@ class DatedLines:
         if not self._text or self._file is None:
             return
         text, self._text = self._text, bytearray()
+        self._written += len(text)
         self._file.write(text)
         self._file.flush()
 
@@ -95,19 +103,17 @@ class DatedLines:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-            self._start_ns = self._end_ns = 0
+            self._end_ns = 0
 
     def _open(self, at_ns: int) -> None:
         """Open the file of the day of ``at_ns``, whole up to its last line end."""
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._start_ns = self._end_ns = 0
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{self._stem}{file_day(at_ns)}.jsonl"
         torn = cut_torn_line(path)
         if torn:
             self.repaired.append(f"{path.name}: cut {torn} bytes of a torn last line")
         self._file = path.open("ab")
-        self._start_ns = at_ns // DAY_NS * DAY_NS
-        self._end_ns = self._start_ns + DAY_NS
+        self._written = self._file.tell()

@@ -49,9 +49,9 @@ _date = lru_cache(maxsize=16)(day_text)
 class EventsFile:
     """Writes event lines, fed with every journal entry in order."""
 
-    def __init__(self, folder: Path, portfolio_id: str, run_id: str) -> None:
-        """Write below ``folder`` (the run's ``logs``)."""
-        self._lines = DatedLines(folder, STEM)
+    def __init__(self, folder: Path, portfolio_id: str, run_id: str, least_bytes: int = 0) -> None:
+        """Write below ``folder`` (the run's ``logs``); ``least_bytes`` as in ``DatedLines``."""
+        self._lines = DatedLines(folder, STEM, least_bytes)
         self._scope = {"portfolio_id": portfolio_id, "run_id": run_id}
         self._instruments: dict[str, Instrument] = {}
         self._symbols: dict[str, str] = {}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daemon.core.status import Alert
-from daemon.core.status_board import StatusBoard, StatusInputs
+from daemon.core.status_board import StatusBoard
+from daemon.core.status_inputs import StatusInputs
 from daemon.runtime.equity_file import EquityFiles
 from daemon.runtime.events_file import EventsFile
 from daemon.runtime.status_file import StatusFile
@@ -40,19 +41,21 @@ class RunViews:
         run_id: str,
         every_ns: int = HOUR_NS,
         blocks: BinaryIO | None = None,
+        least_bytes: int = 0,
     ) -> None:
         """Begin in an existing ``folder``; ``engines`` are (symbol, strategy).
 
         ``every_ns`` is the longest silence of the status by the run's clock; ``blocks`` is a stream
-        that gets every status object between marker lines.
+        that gets every status object between marker lines. A dated file gives way to the next
+        day's once it has ``least_bytes``.
 
         Raises:
             OSError: ``trades.csv`` cannot be opened.
         """
         self._board = board
         self._portfolio = portfolio
-        self._status = StatusFile(folder / "logs", every_ns, blocks)
-        self._events = EventsFile(folder / "logs", portfolio_id, run_id)
+        self._status = StatusFile(folder / "logs", every_ns, blocks, least_bytes)
+        self._events = EventsFile(folder / "logs", portfolio_id, run_id, least_bytes)
         self._closed = ClosedTrades()
         self._trades = TradeLog(folder / NAME)
         self._equity = EquityFiles(folder, engines)

@@ -22,9 +22,11 @@ class StatusFile:
     once; the file is buffered until ``flush``.
     """
 
-    def __init__(self, folder: Path, every_ns: int, blocks: BinaryIO | None = None) -> None:
-        """Write below ``folder`` (the run's ``logs``)."""
-        self._lines = DatedLines(folder, STEM)
+    def __init__(
+        self, folder: Path, every_ns: int, blocks: BinaryIO | None = None, least_bytes: int = 0
+    ) -> None:
+        """Write below ``folder`` (the run's ``logs``); ``least_bytes`` as in ``DatedLines``."""
+        self._lines = DatedLines(folder, STEM, least_bytes)
         self._every_ns = every_ns
         self._blocks = blocks
         self.due_ns = 0

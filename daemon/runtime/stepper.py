@@ -49,11 +49,12 @@ class Sink(Protocol):
 class Lane:
     """One series in the stepper: the series, what rests on it, its engines in order of name."""
 
-    __slots__ = ("book", "engines", "series", "slots")
+    __slots__ = ("book", "engines", "series", "slots", "update")
 
     def __init__(self, series: Series, book: Book, engines: Sequence[Engine]) -> None:
         """Bind them; ``slots`` is the book's own, to look at without a call."""
         self.series = series
+        self.update = series.update
         self.book = book
         self.slots = book.slots
         self.engines = sorted(engines, key=lambda engine: engine.name)
@@ -100,6 +101,7 @@ class Stepper:
         self.lanes = self._make_lanes()
         self._exposed = False
         self._dirty = False
+        self._moved = True
         self._alarm_ns = NEVER_NS
         self._wake_ns = self._tick_ns = NEVER_NS
         self._hour_ns = 0
@@ -151,12 +153,15 @@ class Stepper:
             self.record(entry)
         for effect in batch.effects:
             self._carry_out(effect, now_ns)
-        self._settle()
+        self._moved = True
 
     def _settle(self) -> None:
-        """Look again at what the fast path may skip, after the portfolio changed."""
-        portfolio = self.portfolio
+        """Look again at what the fast path may skip, if the portfolio changed."""
+        if not self._moved:
+            return
+        self._moved = False
         self._dirty = True
+        portfolio = self.portfolio
         self._exposed = bool(portfolio.positions or portfolio.orders)
         self._alarm_ns = self._timers.next_ns()
         self._set_wake()
@@ -178,7 +183,7 @@ class Stepper:
                 if lane.slots:
                     self._fill(lane, bar, now_ns)
         wishes = self._ask(bars, now_ns)
-        if exposed or wishes or now_ns >= self._tick_ns or self._dirty:
+        if exposed or wishes or now_ns >= self._tick_ns or self._moved or self._dirty:
             self._conclude(now_ns, exposed, wishes)
 
     def _ask(
@@ -190,10 +195,13 @@ class Stepper:
         """
         wishes: list[tuple[Engine, Bar, Action]] = []
         for lane, bar in bars:
-            lane.series.update(bar)
+            lane.update(bar)
             for engine in lane.engines:
                 try:
-                    action = engine.on_bar(bar)
+                    # Engine.on_bar without the call: this line runs for every bar and engine.
+                    if bar.open_ns >= engine.edge_ns:
+                        engine.turn(bar.open_ns)
+                    action = engine.answer(bar, engine.in_window)
                 except Exception as error:
                     self._quarantine(engine, error, now_ns)
                 else:
@@ -211,6 +219,7 @@ class Stepper:
             self._watch(now_ns)
         if wishes:
             self._decide(wishes, now_ns)
+        self._settle()
         if now_ns >= self._alarm_ns:
             self._ring_due(now_ns)
         if now_ns >= self._hour_ns:
@@ -240,6 +249,7 @@ class Stepper:
             if command_ns == first and first <= now_ns:
                 command = self._commands.popleft()
                 self.commit(take(self.desk, command), command.at_ns)
+                self._settle()
             elif first >= now_ns:
                 break
             elif self.day_end_ns == first:
@@ -307,8 +317,7 @@ class Stepper:
             self.commit(self._timers.ring(due[0], now_ns), now_ns)
             if due[0].kind == "end_of_day":
                 self.mark(now_ns)
-        self._alarm_ns = self._timers.next_ns()
-        self._set_wake()
+        self._settle()
 
     # Effects ------------------------------------------------------------------------------------
 
@@ -329,8 +338,7 @@ class Stepper:
         book = self.lanes[(intent.symbol, intent.interval_ns)].book
         if isinstance(effect, Submit):
             self._hear(book.submit(intent), now_ns)
-            market = intent.trigger_ticks is None and intent.limit_ticks is None
-            if market and self.desk.costs.fill_at_close:
+            if self.desk.costs.fill_at_close and not intent.is_resting:
                 self._hear_all(book, intent, intent.reference, intent.decided_ns, now_ns)
         elif isinstance(effect, FillNow):
             self._hear_all(book, intent, effect.price, effect.at_ns, now_ns)
@@ -370,6 +378,7 @@ class Stepper:
             )
         )
         self._day_peak, self._day_fall = float(equity), 0.0
+        self._moved = True
         self._set_day(next_day)
         self._settle()
 
