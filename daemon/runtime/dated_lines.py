@@ -107,9 +107,9 @@ class DatedLines:
 
     def _open(self, at_ns: int) -> None:
         """Open the file of the day of ``at_ns``, whole up to its last line end."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        before, self._file = self._file, None
+        if before is not None:
+            before.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{self._stem}{file_day(at_ns)}.jsonl"
         torn = cut_torn_line(path)
