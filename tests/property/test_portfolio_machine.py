@@ -51,7 +51,7 @@ from state.units import DAY_NS, EPOCH_ORDINAL
 from tests.builders import bar, eurusd
 from tests.stepping import M5, Scene, Scripts
 
-MONDAY_NS = (738_892 - EPOCH_ORDINAL) * DAY_NS
+MONDAY_NS = (738_893 - EPOCH_ORDINAL) * DAY_NS
 """2024-01-08 00:00 UTC, a Monday."""
 TICK = 0.00001
 MAX_POSITIONS, MAX_PER_SYMBOL = 2, 1
