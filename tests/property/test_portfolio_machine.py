@@ -291,7 +291,8 @@ class Books:
         self.ended: set[str] = set()
         self.executions: set[str] = set()
         self.killed_ns: int | None = None
-        self.halted_ns: dict[str, int] = {}
+        self.halted_ns: dict[str, tuple[int, int]] = {}
+        """Halt: (since, until), the latter exclusive."""
         self.latched: set[int] = set()
         self.day = 0
         self._steps: dict[type, Callable[[Any], None]] = {
@@ -316,7 +317,8 @@ class Books:
         if entry.outcome == "ACCEPTED" and isinstance(entry.action, Signal):
             assert all(verdict.allowed for verdict in entry.verdicts)
             assert self.killed_ns is None
-            assert not self.halted_ns
+            for since, until in self.halted_ns.values():
+                assert not since <= entry.at_ns < until, "let in under a halt"
             assert entry.day not in self.latched
 
     def _intent(self, entry: IntentRecorded) -> None:
@@ -348,8 +350,9 @@ class Books:
         after = before + entry.side * entry.lots
         if entry.leg == "entry":
             assert before * entry.side >= 0
-            for since in (self.killed_ns, *self.halted_ns.values()):
-                assert since is None or entry.filled_ns <= since, "filled after the gate closed"
+            assert self.killed_ns is None or entry.filled_ns <= self.killed_ns
+            for since, until in self.halted_ns.values():
+                assert not since < entry.filled_ns < until, "filled under a halt"
         else:
             assert before * entry.side < 0
             assert before * after >= 0, "an exit flipped the position"
@@ -364,7 +367,7 @@ class Books:
 
     def _halt(self, entry: HaltSet) -> None:
         if entry.name in CANCELLING:
-            self.halted_ns.setdefault(entry.name, entry.at_ns)
+            self.halted_ns.setdefault(entry.name, (entry.at_ns, entry.until_ns))
         if entry.name == "r_stop":
             self.latched.add(entry.day)
 
