@@ -27,7 +27,7 @@ from daemon.wiring import build, engine_of, holidays_of, intervals_of
 from state.errors import FoliodError, JournalError
 from state.instruments import Grid
 from state.journal import last_seq
-from state.lock import holder
+from state.lock import holder, is_held
 from state.units import DAY_NS, EPOCH_ORDINAL, MINUTE_NS, day_text, utc_text
 
 HORIZON_DAYS: Final = 60
@@ -270,7 +270,7 @@ def _newest_run(ground: Ground) -> Iterator[Finding]:
         yield Finding("ok", "newest run", "there is none yet")
         return
     folder = known[-1]
-    if run_index.is_held(folder):
+    if is_held(folder):
         remedy = "nothing, when you started it; every replay writes a folder of its own"
         yield Finding("warn", "newest run", f"{folder.name} is held by {holder(folder)}", remedy)
         return

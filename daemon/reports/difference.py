@@ -14,12 +14,11 @@ import msgspec
 from adapters.feeds.resample import interval_text
 from daemon.core.plain import plain
 from state.units import NEVER_NS, utc_text
+from state.verdicts import Verdict
 
 _FIELDS: Final = 6
 """Differing fields told of one entry; the rest is counted."""
 _LONGEST: Final = 120
-_NAMED_BY: Final = "gate"
-"""Items of a list that have this field are matched by it, not by their place: verdicts."""
 _ABSENT: Final = object()
 
 
@@ -88,7 +87,21 @@ def _read(payload: bytes) -> dict[str, Any] | None:
         found = msgspec.json.decode(payload)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    if isinstance(found.get("verdicts"), list):
+        found["verdicts"] = _verdicts(found["verdicts"])
+    return found
+
+
+def _verdicts(items: list[Any]) -> dict[str, Any]:
+    """Name verdicts by their gate and their fields by name; the journal has neither."""
+    named = {}
+    for place, item in enumerate(items):
+        fields = item if isinstance(item, list) else [item]
+        found = dict(zip(Verdict.__struct_fields__, fields, strict=False))
+        named[f"[{found.get('gate', place)}]"] = found
+    return named
 
 
 def _title(entry: Mapping[str, Any] | None) -> str:
@@ -107,7 +120,7 @@ def _title(entry: Mapping[str, Any] | None) -> str:
 def _fields(kept: Any, again: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
     """Yield (path, kept, again) of every value that differs."""
     if isinstance(kept, list) and isinstance(again, list):
-        kept, again = _named(kept), _named(again)
+        kept, again = _placed(kept), _placed(again)
     if isinstance(kept, dict) and isinstance(again, dict):
         for key in [*kept, *(key for key in again if key not in kept)]:
             below = key if key.startswith("[") or not path else f".{key}"
@@ -116,12 +129,8 @@ def _fields(kept: Any, again: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         yield path, kept, again
 
 
-def _named(items: list[Any]) -> dict[str, Any]:
-    named = {}
-    for place, item in enumerate(items):
-        name = item.get(_NAMED_BY, place) if isinstance(item, dict) else place
-        named[f"[{name}]"] = item
-    return named
+def _placed(items: list[Any]) -> dict[str, Any]:
+    return {f"[{place}]": item for place, item in enumerate(items)}
 
 
 def _value(path: str, value: Any) -> str:  # noqa: ANN401
