@@ -117,9 +117,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status."""
     try:
-        cli.main(args=arguments, prog_name="foliod", standalone_mode=False)
-    except click.exceptions.Exit as wanted:
-        return wanted.exit_code
+        status = cli.main(args=arguments, prog_name="foliod", standalone_mode=False)
+        return status if isinstance(status, int) else ExitCode.OK
+    except SystemExit as wanted:
+        return wanted.code if isinstance(wanted.code, int) else ExitCode.OK
     except click.Abort:
         return _say("interrupted", ExitCode.INTERRUPTED)
     except KeyboardInterrupt:
@@ -135,7 +136,6 @@ def run(arguments: list[str] | None = None) -> int:
         return ExitCode.OK
     except OSError as error:
         return _say(f"{error.filename or 'system'}: {error.strerror or error}", ExitCode.JOURNAL)
-    return ExitCode.OK
 
 
 def _say(text: str, code: ExitCode) -> ExitCode:

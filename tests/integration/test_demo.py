@@ -11,11 +11,12 @@ import pytest
 from daemon.cli.main import run
 from state.errors import ExitCode
 
-GATES = (
-    "kill halts window news freshness position r_stop strategy_day drawdown order_value "
-    "gross_exposure positions positions_symbol loss_streak per_day per_hour spacing "
-    "symbol_cooldown symbol_spacing sizing"
-).split()
+GATES = [
+    *("kill", "halts", "window", "news", "freshness", "position", "r_stop", "strategy_day"),
+    *("drawdown", "order_value", "gross_exposure", "positions", "positions_symbol"),
+    *("loss_streak", "per_day", "per_hour", "spacing", "symbol_cooldown", "symbol_spacing"),
+    "sizing",
+]
 
 
 @pytest.fixture(scope="module")
