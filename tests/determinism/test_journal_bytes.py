@@ -44,6 +44,16 @@ class Odd(Strategy):
         """Take nothing back."""
 '''
 
+ODD = """
+[[strategies]]
+name = "odd"
+kind = "odd.py:Odd"
+symbols = ["EURUSD"]
+[[strategies.windows]]
+start = 07:00:00
+end = 16:00:00
+"""
+
 NOT_BARS = {
     "the hash seed": ("sys", "hash(str(bar.open_ns))"),
     "chance": ("random", "random.getrandbits(40)"),
@@ -62,10 +72,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _run(config: Path, folder: Path, *, seed: str = "0", loop: str = "uvloop") -> Path:
+def _run(*configs: Path, folder: Path, seed: str = "0", loop: str = "uvloop") -> Path:
     """Replay in a process of its own and return the run's folder, always named alike."""
     run = folder / "run"
-    command = [sys.executable, "-P", "-m", "daemon.cli.main", "-c", str(config), "-q"]
+    command = [sys.executable, "-P", "-m", "daemon.cli.main", "-q"]
+    command += [part for config in configs for part in ("-c", str(config))]
     done = subprocess.run(
         [*command, "replay", "--run-dir", str(run), "--loop", loop, "--to", "2024-02-06"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
@@ -93,7 +104,7 @@ def _files(run: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def first(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the run that others are compared with."""
-    return _run(demo, tmp_path_factory.mktemp("first"))
+    return _run(demo, folder=tmp_path_factory.mktemp("first"))
 
 
 @pytest.mark.parametrize(("seed", "loop"), RUNS[1:])
@@ -101,7 +112,7 @@ def test_hash_seed_and_loop_change_no_byte(
     demo: Path, first: Path, tmp_path: Path, seed: str, loop: str
 ) -> None:
     """The journal and every file beside it are equal under three hash seeds and two loops."""
-    run = _run(demo, tmp_path, seed=seed, loop=loop)
+    run = _run(demo, folder=tmp_path, seed=seed, loop=loop)
 
     assert _digest(run) == _digest(first)
     mine, other = _files(run), _files(first)
@@ -118,18 +129,18 @@ def test_other_bars_make_another_journal(first: Path, demo: Path, tmp_path: Path
     config = tmp_path / "foliod.toml"
     config.write_text(demo.read_text())
 
-    run = _run(config, tmp_path)
+    run = _run(config, folder=tmp_path)
 
     assert _digest(run) != _digest(first)
     assert _files(run)["trades.csv"] != _files(first)["trades.csv"]
 
 
 def test_one_other_parameter_makes_another_journal(first: Path, demo: Path, tmp_path: Path) -> None:
-    """Control: one limit of one gate, changed by one unit."""
-    config = demo.with_name("other.toml")
-    config.write_text(demo.read_text().replace("max_positions = 4", "max_positions = 3"))
+    """Control: one cost, changed by a hundredth of a pip."""
+    over = tmp_path / "over.toml"
+    over.write_text("[costs]\nslippage_min_pips = 1.01\n")
 
-    assert _digest(_run(config, tmp_path)) != _digest(first)
+    assert _digest(_run(demo, over, folder=tmp_path)) != _digest(first)
 
 
 @pytest.mark.parametrize("what", NOT_BARS)
@@ -138,20 +149,14 @@ def test_a_strategy_that_reads_more_than_bars_is_noticed(
 ) -> None:
     """Control: two runs of a strategy that looks at something else have different journals."""
     module, wish = NOT_BARS[what]
-    folder = demo.parent
-    name = f"odd_{module}.py"
-    (folder / name).write_text(STRATEGY.format(module=module, wish=wish))
-    text = demo.read_text()
-    config = folder / f"odd_{module}.toml"
-    head, tail = text.index("[[strategies]]"), text.index("# An operator's days")
-    own = f'[[strategies]]\nname = "odd"\nkind = "{name}:Odd"\nsymbols = ["EURUSD"]\n'
-    window = "[[strategies.windows]]\nstart = 07:00:00\nend = 16:00:00\n"
-    config.write_text(text[:head] + own + window + text[tail:])
+    (tmp_path / "odd.py").write_text(STRATEGY.format(module=module, wish=wish))
+    over = tmp_path / "over.toml"
+    over.write_text(ODD)
     for run in ("one", "two"):
         (tmp_path / run).mkdir()
 
-    one = _run(config, tmp_path / "one", seed="0")
-    two = _run(config, tmp_path / "two", seed="1")
+    one = _run(demo, over, folder=tmp_path / "one", seed="0")
+    two = _run(demo, over, folder=tmp_path / "two", seed="1")
 
     assert len(_files(one)["trades.csv"].splitlines()) > 1
     assert _digest(one) != _digest(two)
