@@ -17,7 +17,7 @@ from daemon.core.calendar import Schedule, WindowSpec
 from daemon.core.market import Costs
 from state.bars import Bar
 from state.instruments import Instrument
-from state.signals import CancelEntry, Exit, Signal
+from state.signals import Action, CancelEntry, Exit, Signal
 from state.units import DAY_NS, HOUR_NS, utc_text
 from tests.builders import bar, eurusd
 from tests.stepping import M5, Scene, Scripts
@@ -376,7 +376,7 @@ def test_rejects_on_request_stop_counting() -> None:
 
 def test_exit_wish_closes_at_the_next_open_and_passes_every_gate() -> None:
     """A strategy's Exit at bar 1 sells at the open of bar 2 with its tag as reason."""
-    script = {0: LONG, 1: Exit("DONE")}
+    script: dict[int, Action] = {0: LONG, 1: Exit("DONE")}
     scene = Scene([eurusd()], [Scripts("EURUSD", "hand", script)])
     scene.run({"EURUSD": [quiet(0), quiet(1), quiet(2, 1.1003)]})
     leave = scene.exits()[0]
@@ -385,7 +385,10 @@ def test_exit_wish_closes_at_the_next_open_and_passes_every_gate() -> None:
 
 def test_strategy_cancels_its_working_entry() -> None:
     """CancelEntry takes a stop-entry off the book; a later touch does nothing."""
-    script = {0: Signal(1, trigger=1.1005, stop=1.099), 1: CancelEntry()}
+    script: dict[int, Action] = {
+        0: Signal(1, trigger=1.1005, stop=1.099),
+        1: CancelEntry(),
+    }
     scene = Scene([eurusd()], [Scripts("EURUSD", "hand", script)])
     scene.run({"EURUSD": [quiet(0), quiet(1), one(2, 1.1, 1.102, 1.1, 1.1)]})
     assert scene.fills() == [] and scene.cancels() == ["STRATEGY_CANCEL"]
