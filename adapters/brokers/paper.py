@@ -73,7 +73,7 @@ class Book:
     def submit(self, intent: Intent) -> OrderNews:
         """Take an order; it rests from the next bar on."""
         every = self._faults.reject_every
-        if every and intent.purpose == "entry" and int(intent.intent_id[-5:], 32) % every == 0:
+        if every and intent.purpose == "entry" and int(intent.intent_id[-6:], 16) % every == 0:
             return OrderNews(intent.intent_id, "REJECT", "PAPER_REJECT")
         slot = self.slots.setdefault(intent.strategy, _Slot())
         if intent.purpose == "entry":

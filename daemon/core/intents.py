@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import Final
 
@@ -12,17 +11,16 @@ from state.orders import Intent
 from state.signals import Signal
 from state.units import NEVER_NS, SECOND_NS
 
-_ID_BYTES: Final = 10
+_ID_BYTES: Final = 9
 
 
 def intent_id(portfolio_id: str, engine_key: str, purpose: str, at_ns: int, ordinal: int) -> str:
-    """Return the id of an intent, which is its client order id: 17 lower-case alphanumerics.
+    """Return the id of an intent, which is its client order id: 19 lower-case alphanumerics.
 
     ``ordinal`` tells apart intents of one engine, purpose and instant.
     """
     content = f"{portfolio_id}\0{engine_key}\0{purpose}\0{at_ns}\0{ordinal}".encode()
-    digest = hashlib.blake2b(content, digest_size=_ID_BYTES).digest()
-    return "f" + base64.b32hexencode(digest).decode("ascii").lower()
+    return "f" + hashlib.blake2b(content, digest_size=_ID_BYTES).hexdigest()
 
 
 def entry_until(engine: Engine, now_ns: int) -> tuple[int, int]:
