@@ -13,7 +13,7 @@ import hashlib
 import os
 import signal
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -211,21 +211,32 @@ class Replay:
             if first is None:
                 raise FeedError("the bar files hold no bar; nothing to replay")
             self._begin(first)
-            reason = await self._history(first)
-            if reason == "END_OF_HISTORY":
-                for part in slices:
-                    reason = await self._history(part)
-                    if reason != "END_OF_HISTORY":
-                        break
-            await self._finish(reason)
-            return ReplayResult(
-                self._folder.folder,
-                self.run_id,
-                reason,
-                self._bars,
-                self._first_ns,
-                self._now_ns,
-            )
+            try:
+                return await self._step_through(first, slices)
+            except BaseException:
+                self._views.drop()
+                raise
+
+    async def _step_through(self, first: Slice, slices: Iterator[Slice]) -> ReplayResult:
+        reason = await self._history(first)
+        if reason == "END_OF_HISTORY":
+            for part in slices:
+                reason = await self._history(part)
+                if reason != "END_OF_HISTORY":
+                    break
+        if not self._now_ns:
+            raise FeedError(self._nothing_in_range(first))
+        await self._finish(reason)
+        return ReplayResult(
+            self._folder.folder, self.run_id, reason, self._bars, self._first_ns, self._now_ns
+        )
+
+    def _nothing_in_range(self, first: Slice) -> str:
+        begin, options = utc_text(int(first.open_ns[0])), self.options
+        return (
+            f"no bar closes after {utc_text(options.from_ns)} (--from) and up to "
+            f"{utc_text(options.to_ns)} (--to): the bars begin at {begin}"
+        )
 
     def _begin(self, first: Slice) -> None:
         """Open the portfolio at the open of the first bar that is not warm-up."""

@@ -231,9 +231,15 @@ def _options(options: Options, given: dict[str, Any], text: str, folder: Path) -
     from daemon.replay import ReplayOptions
     from state.units import NEVER_NS
 
+    from_ns = _instant(given["from_"], "--from", 0)
+    to_ns = _instant(given["to"], "--to", NEVER_NS)
+    if from_ns >= to_ns:
+        raise click.BadParameter(
+            f"{given['to']} is not after --from {given['from_']}", param_hint="--to"
+        )
     return ReplayOptions(
-        from_ns=_instant(given["from_"], "--from", 0),
-        to_ns=_instant(given["to"], "--to", NEVER_NS),
+        from_ns=from_ns,
+        to_ns=to_ns,
         close_at_end=given["close_at_end"],
         run_dir=given["run_dir"],
         blocks=sys.stdout.buffer if given["blocks"] else None,

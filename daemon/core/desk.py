@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
-from daemon.core.engine import Engine, check_signal
+from daemon.core.engine import Engine, check_signal, checked
 from daemon.core.intents import entry_intent, intent_id
 from daemon.core.market import Costs, Market, Series
 from daemon.core.sizing import Sizer
@@ -80,8 +80,9 @@ class Desk:
         """Answer a strategy's wish at the close instant T of its bar.
 
         Raises:
-            StrategyError: the signal means nothing; the caller quarantines the engine.
+            StrategyError: the wish means nothing; the caller quarantines the engine.
         """
+        action = checked(action)
         if isinstance(action, Signal):
             return self._enter(engine, bar, action, now_ns)
         if isinstance(action, Exit):

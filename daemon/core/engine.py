@@ -7,14 +7,17 @@ the strategy's wish to whoever stepped it.
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any, Final
+
+import msgspec
 
 from daemon.core.calendar import Schedule
 from daemon.core.strategy import Strategy
 from state.bars import Bar
 from state.errors import StrategyError
 from state.portfolio import engine_key
-from state.signals import Action, Signal
+from state.signals import Action, CancelEntry, Exit, Signal
 
 AT_END: Final = ("close", "hold", "reduce")
 
@@ -93,6 +96,39 @@ class Engine:
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what ``state`` returned."""
         self.strategy.restore(state["strategy"])
+
+
+def checked(wish: object) -> Action:
+    """Return a strategy's wish with every field in its own plain type.
+
+    Numbers of other libraries (numpy) become int or float; whatever else the journal could not
+    read back is refused before it gets there.
+
+    Raises:
+        StrategyError: it is no wish, or a field is of another type.
+    """
+    if not isinstance(wish, Signal | Exit | CancelEntry):
+        raise StrategyError(
+            "a strategy answers with a Signal, an Exit, a CancelEntry or None, found "
+            f"{repr(wish)[:80]}"
+        )
+    try:
+        plain = msgspec.to_builtins(wish, enc_hook=_plain_number)
+        action: Action = msgspec.convert(plain, Action)
+        msgspec.json.encode(action)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise StrategyError(
+            f"{type(wish).__name__} with a value it cannot have: {error}"
+        ) from error
+    return action
+
+
+def _plain_number(value: object) -> int | float:
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"{repr(value)[:80]} is no number")
 
 
 def check_signal(signal: Signal) -> None:

@@ -105,6 +105,11 @@ class DatedLines:
                 self._file = None
             self._end_ns = 0
 
+    def drop(self) -> None:
+        """Forget the lines that were not flushed, and close the file."""
+        self._text.clear()
+        self.close()
+
     def _open(self, at_ns: int) -> None:
         """Open the file of the day of ``at_ns``, whole up to its last line end."""
         before, self._file = self._file, None

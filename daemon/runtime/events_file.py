@@ -99,6 +99,10 @@ class EventsFile:
         """Flush and close."""
         self._lines.close()
 
+    def drop(self) -> None:
+        """Forget the lines that were not flushed, and close."""
+        self._lines.drop()
+
     def _price(self, symbol: str, ticks: int | None) -> Decimal | None:
         instrument = self._instruments.get(symbol)
         return None if ticks is None or instrument is None else instrument.tick * ticks

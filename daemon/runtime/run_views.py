@@ -104,6 +104,12 @@ class RunViews:
         self._guard("events", self._events.close)
         self._guard("trades", self._trades.close)
 
+    def drop(self) -> None:
+        """Close every file without what was said since the last flush: it never became durable."""
+        self._guard("status", self._status.drop)
+        self._guard("events", self._events.drop)
+        self._guard("trades", self._trades.close)
+
     def _guard(self, name: str, write: Callable[[], None]) -> None:
         """Write; a failing file sounds the alarm and stops nothing."""
         try:

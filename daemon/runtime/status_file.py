@@ -56,3 +56,7 @@ class StatusFile:
     def close(self) -> None:
         """Flush and close."""
         self._lines.close()
+
+    def drop(self) -> None:
+        """Forget the lines that were not flushed, and close."""
+        self._lines.drop()

@@ -37,6 +37,9 @@ from state.signals import Action
 from state.units import HOUR_NS, NEVER_NS, money
 
 _TRACEBACK_CHARS = 4000
+_NOTHING = Decimal(0)
+RAISED = (Exception, SystemExit)
+"""What quarantines an engine: a strategy that calls ``exit`` ends itself, not the run."""
 
 
 class Sink(Protocol):
@@ -202,7 +205,7 @@ class Stepper:
                     if bar.open_ns >= engine.edge_ns:
                         engine.turn(bar.open_ns)
                     action = engine.answer(bar, engine.in_window)
-                except Exception as error:
+                except RAISED as error:
                     self._quarantine(engine, error, now_ns)
                 else:
                     if action is not None:
@@ -235,11 +238,17 @@ class Stepper:
         self._set_wake()
 
     def warm(self, bars: Sequence[tuple[Lane, Bar]]) -> None:
-        """Show bars from before the start: indicators and strategies see them, wishes are void."""
+        """Show bars from before the start: indicators and strategies see them, wishes are void.
+
+        A strategy that raises here is quarantined from the start on.
+        """
         for lane, bar in bars:
             lane.series.update(bar)
             for engine in lane.engines:
-                engine.on_bar(bar)
+                try:
+                    engine.on_bar(bar)
+                except RAISED as error:
+                    self._quarantine(engine, error, self.portfolio.now_ns)
 
     def _before(self, now_ns: int) -> None:
         """Do what was due before these bars, in order: commands, rolls, alarms."""
@@ -289,19 +298,19 @@ class Stepper:
                 continue
             self.commit(batch, now_ns)
 
-    def _quarantine(self, engine: Engine, error: Exception, now_ns: int) -> None:
+    def _quarantine(self, engine: Engine, error: BaseException, now_ns: int) -> None:
         """Stop asking this engine; its position stays protected, the others live on."""
         engine.quarantined = True
         lane = self.lanes[(engine.symbol, engine.interval_ns)]
         lane.engines = [one for one in lane.engines if one is not engine]
-        lines = traceback.format_exception(error)
+        lines = [_writable(line) for line in traceback.format_exception(error)]
         batch = Batch(
             [
                 EngineQuarantined(
                     now_ns,
                     engine.symbol,
                     engine.name,
-                    f"{type(error).__name__}: {error}",
+                    f"{type(error).__name__}: {_said(error)}",
                     _portable("".join(lines))[-_TRACEBACK_CHARS:],
                 )
             ]
@@ -384,8 +393,10 @@ class Stepper:
 
     def mark(self, now_ns: int) -> None:
         """Record equity at the marks when it differs from the last mark."""
-        marks = self.desk.marks(now_ns)
         cash = self.portfolio.cash
+        if not self.portfolio.positions and self._marked == (cash, _NOTHING):
+            return
+        marks = self.desk.marks(now_ns)
         open_pnl = money(repr(round(marks.equity - float(cash), 8)))
         if (cash, open_pnl) != self._marked:
             self._marked = (cash, open_pnl)
@@ -414,6 +425,19 @@ class Stepper:
 
 def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:
     return wish[0].symbol, wish[0].name
+
+
+def _said(error: BaseException) -> str:
+    """Return an exception's own text; a class whose ``__str__`` raises has none."""
+    try:
+        return _writable(str(error))
+    except RAISED:
+        return "(without words)"
+
+
+def _writable(text: str) -> str:
+    """Return text that can be journalled: what is no Unicode is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _portable(text: str) -> str:

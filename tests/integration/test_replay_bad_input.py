@@ -61,7 +61,7 @@ STRATEGY = """
 import os
 import signal
 
-from foliod import Signal, Strategy
+from foliod import Exit, Signal, Strategy
 
 
 class Counting(Strategy):
@@ -405,3 +405,76 @@ def test_a_folder_in_use_is_refused_with_its_holder(desk: Desk) -> None:
     lock.release()
     assert str(os.getpid()) in desk.err
     assert desk.replay("--run-dir", str(folder)) == 0
+
+
+WISHES = {
+    "a text": "'buy'",
+    "a level that is text": "Signal(1, stop='1.0')",
+    "a side that is text": "Signal('buy', stop=1.0)",
+    "a note that is a number": "Signal(1, stop=1.0, note=5)",
+    "a note that is no Unicode": "Signal(1, stop=1.0, note='\\ud800')",
+    "a tag that is a number": "Exit(tag=5)",
+}
+"""What a strategy answers by mistake; none of it could be read back from a journal."""
+
+
+@pytest.mark.parametrize("what", WISHES)
+def test_an_answer_that_is_no_wish_is_the_strategys_mistake(desk: Desk, what: str) -> None:
+    """The engine is quarantined, the journal stays readable and the run complete (E1)."""
+    body = f"if self.count == 50:\n            return {WISHES[what]}"
+    desk.configure(_user_strategy(desk.folder, "wrong", body))
+
+    assert desk.replay() == 0
+
+    found = [entry for entry in desk.entries() if isinstance(entry, EngineQuarantined)]
+    assert [one.strategy for one in found] == ["wrong"]
+    assert check(desk.runs()[-1] / "foliod.db") == []
+
+
+def test_numbers_of_numpy_are_numbers(desk: Desk) -> None:
+    """A level computed with numpy is a level, and plain in the journal."""
+    body = (
+        "import numpy\n        if self.count == 50:\n"
+        "            return Signal(numpy.int64(1), stop=numpy.float64(bar.close - 0.005))"
+    )
+    desk.configure(_user_strategy(desk.folder, "numbers", body))
+
+    assert desk.replay() == 0
+
+    entries = desk.entries()
+    assert not [entry for entry in entries if isinstance(entry, EngineQuarantined)]
+    assert [entry.leg for entry in entries if isinstance(entry, Filled)] == ["entry"]
+
+
+@pytest.mark.parametrize("raised", ["ValueError('no')", "SystemExit(0)", "ValueError('\\ud800')"])
+@pytest.mark.parametrize("count", [5, 400])
+def test_a_strategy_may_raise_while_it_warms_up(desk: Desk, count: int, raised: str) -> None:
+    """Before ``--from`` as after it: one engine is quarantined, and the run goes on (E1, F7)."""
+    body = f"if self.count == {count}:\n            raise {raised}"
+    desk.configure(_user_strategy(desk.folder, "raises", body) + _strategy("ema", "EMA"))
+
+    assert desk.replay("--from", "2024-01-09") == 0
+
+    found = [entry for entry in desk.entries() if isinstance(entry, EngineQuarantined)]
+    assert [(one.strategy, one.error.split(":")[0]) for one in found] == [
+        ("raises", raised.split("(")[0])
+    ]
+    assert check(desk.runs()[-1] / "foliod.db") == []
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
+    """Exit status 2, both ends named, nothing written."""
+    assert desk.replay("--from", "2024-01-09", "--to", "2024-01-08") == 2
+
+    assert "--from" in desk.err
+    assert "--to" in desk.err
+    assert desk.runs() == []
+
+
+@pytest.mark.parametrize("range_", [("--from", "2030-01-01"), ("--to", "2020-01-01")])
+def test_a_range_without_bars_is_no_complete_run(desk: Desk, range_: tuple[str, str]) -> None:
+    """Exit status 65, and what the files hold: a run that traded nothing proves nothing."""
+    assert desk.replay(*range_) == 65
+
+    assert "2024-01-08" in desk.err
+    assert [manifest_of(folder).state for folder in desk.runs()] == ["failed"]
