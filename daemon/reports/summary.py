@@ -28,7 +28,14 @@ from daemon.reports.tally import (
     sorted_gates,
 )
 from daemon.reports.whole_file import write_whole
-from state.entries import BarsConsumed, BarsRefused, CashMoved, HaltSet, RunEnded
+from state.entries import (
+    BarsConsumed,
+    BarsRefused,
+    CashMoved,
+    EngineQuarantined,
+    HaltSet,
+    RunEnded,
+)
 from state.errors import JournalError
 from state.queries import DATABASE, Book, denial, open_book
 from state.units import day_text, utc_text
@@ -38,7 +45,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SCHEMA: Final = 1
-_KINDS: Final = ("BarsConsumed", "BarsRefused", "CashMoved", "HaltSet", "RunEnded")
+_KINDS: Final = (
+    "BarsConsumed",
+    "BarsRefused",
+    "CashMoved",
+    "EngineQuarantined",
+    "HaltSet",
+    "RunEnded",
+)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -56,7 +70,8 @@ class Summary(msgspec.Struct, frozen=True):
     ``drawdown`` is the largest fall of marked equity below an earlier peak, deposits taken out.
     ``days_stopped`` are the trading days (dates) on which the daily R-stop was hit;
     ``days`` counts the day that has not rolled too;
-    ``cancelled`` counts entry orders that ended without a fill, by code.
+    ``cancelled`` counts entry orders that ended without a fill, by code. ``quarantined`` has an
+    engine and its error each; such an engine decided nothing from then on.
     """
 
     schema: int
@@ -84,6 +99,7 @@ class Summary(msgspec.Struct, frozen=True):
     cancelled: dict[str, int]
     days_stopped: list[str]
     refused_bars: list[Refused]
+    quarantined: list[str]
     open_positions: int
     next_commands: list[str]
 
@@ -95,6 +111,7 @@ class _Pass(msgspec.Struct):
     ended: str = ""
     refused: list[Refused] = msgspec.field(default_factory=list)
     stopped: list[str] = msgspec.field(default_factory=list)
+    quarantined: list[str] = msgspec.field(default_factory=list)
     moved: list[tuple[int, Decimal]] = msgspec.field(default_factory=list)
 
 
@@ -142,6 +159,7 @@ async def summarise(run_folder: Path, generated_ns: int) -> Summary:
             cancelled=await _cancelled(book),
             days_stopped=found.stopped,
             refused_bars=found.refused,
+            quarantined=found.quarantined,
             open_positions=len(await book.positions()),
             next_commands=await _next_commands(book, run_folder.name),
         )
@@ -225,6 +243,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("Entries cancelled", cancelled or "none"),
         ("Days stopped by the R-stop", f"{len(summary.days_stopped)} {stopped}".strip()),
         ("Refused bars", str(sum(one.count for one in summary.refused_bars))),
+        ("Quarantined engines", "; ".join(summary.quarantined) or "none"),
     ]
 
 
@@ -286,6 +305,8 @@ async def _rare_entries(book: Book) -> _Pass:
         elif isinstance(entry, HaltSet):
             if entry.name == "r_stop" and entry.day:
                 found.stopped.append(day_text(entry.day))
+        elif isinstance(entry, EngineQuarantined):
+            found.quarantined.append(f"{entry.symbol}/{entry.strategy}: {entry.error[:200]}")
         elif isinstance(entry, RunEnded):
             found.ended = entry.reason
         elif isinstance(entry, BarsRefused):

@@ -207,7 +207,7 @@ def make(found: Found, context: Context, params: Mapping[str, Any] | None = None
         return found.strategy(context, values)
     except FoliodError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(
             f"strategy {found.kind} ({found.source}) raises when it is made for {context.symbol}: "
             f"{_short(error, '')}"

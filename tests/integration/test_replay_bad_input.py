@@ -297,6 +297,8 @@ def test_a_strategy_that_raises_is_quarantined_alone(desk: Desk) -> None:
     assert [(one.strategy, one.error) for one in found] == [
         ("raises", "ValueError: a hundred bars are enough")
     ]
+    assert "Quarantined engines" in desk.out
+    assert "EURUSD/raises" in desk.out
     assert "raises.py" in found[0].traceback
     assert str(desk.folder) not in found[0].traceback
     assert str(ROOT) not in found[0].traceback
@@ -460,6 +462,20 @@ def test_a_strategy_may_raise_while_it_warms_up(desk: Desk, count: int, raised: 
         ("raises", raised.split("(")[0])
     ]
     assert check(desk.runs()[-1] / "foliod.db") == []
+
+
+def test_a_strategy_that_ends_itself_when_made_is_no_success(desk: Desk) -> None:
+    """A constructor that calls ``exit`` is a mistake with words, not a silent status 0."""
+    rows = _user_strategy(desk.folder, "leaves", "pass")
+    path = desk.folder / "leaves.py"
+    made = "    def __init__(self, context, params):\n        raise SystemExit(0)\n"
+    path.write_text(path.read_text().replace("    count = 0\n", f"    count = 0\n\n{made}"))
+    desk.configure(rows)
+
+    assert desk.replay() == 78
+
+    assert "leaves.py" in desk.err
+    assert "SystemExit" in desk.err
 
 
 def test_a_range_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
