@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from textwrap import fill
 from typing import Any
 
 import pytest
@@ -78,9 +79,9 @@ def published(run: Ran) -> str:
         "|---|---|---:|",
         *[f"| {gate} | {code} | {count} |" for (gate, code), count in denials],
         "",
-        f"Days stopped by the R-stop: {', '.join(stopped) or 'none'}.",
+        fill(f"Days stopped by the R-stop: {', '.join(stopped) or 'none'}.", 100),
         "",
-        f"Drawdown locks: {', '.join(locks) or 'none'}.",
+        fill(f"Drawdown locks: {', '.join(locks) or 'none'}.", 100),
     ]
     return "\n".join(lines)
 
