@@ -38,6 +38,7 @@ PLANTS = {
     "pyarrow belongs to bar files": ("daemon/wiring.py", "import pyarrow"),
     "pandas belongs to calendars": ("daemon/reports/metrics.py", "import pandas"),
     "rich belongs to what people read": ("daemon/wiring.py", "import rich"),
+    "jinja2 belongs to daemon.reports": ("daemon/wiring.py", "import jinja2"),
     "click belongs to daemon.cli": ("daemon/wiring.py", "import click"),
     "the loop belongs to runners": ("daemon/runtime/stepper.py", "import asyncio"),
     "no cycles": ("state/units.py", "import state.ledger"),

@@ -50,11 +50,11 @@ def test_the_wheel_owns_five_names(wheel: Path) -> None:
 
 
 def test_the_wheel_has_the_packages_data(wheel: Path) -> None:
-    """Every TOML and SQL file of the packages is inside, and nothing that a run left behind."""
+    """Every TOML, SQL and template file of the packages is inside, and nothing that a run left behind."""
     data = {
         str(path.relative_to(ROOT))
         for package in ("adapters", "config", "daemon", "state")
-        for suffix in ("toml", "sql", "json")
+        for suffix in ("toml", "sql", "json", "html", "css")
         for path in (ROOT / package).rglob(f"*.{suffix}")
     }
     names = set(_names(wheel))
