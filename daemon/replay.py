@@ -357,6 +357,8 @@ class Replay:
             )
         self._record_consumed()
         stepper.record(RunEnded(now_ns, self.run_id, reason))
+        self._views.inputs.bars = self._bars
+        self._views.tell(now_ns)
         await self._commit()
         self._views.close()
         snapshot = codec.encode_snapshot(self._core.portfolio)

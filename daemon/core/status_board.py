@@ -157,6 +157,20 @@ class StatusBoard:
         self._kept_others, self._kept = others, line[len(head) :]
         return line
 
+    def state(self, portfolio: Portfolio, inputs: StatusInputs) -> tuple[object, ...]:
+        """Return what a change of state is measured by: state, reason, halts, quarantine, alerts.
+
+        Cheap: a runner asks after every instant in which something was recorded.
+        """
+        halts = portfolio.halts
+        wide = [
+            halt
+            for halt in halts.values()
+            if "/" not in halt.name and in_force(halt, inputs.now_ns, portfolio.day)
+        ]
+        said = self._state(portfolio, inputs, wide)
+        return (*said, tuple(halts), len(portfolio.quarantined), tuple(inputs.alerts))
+
     def build(self, portfolio: Portfolio, inputs: StatusInputs) -> RawStatus:
         """Build the status object of this instant."""
         now_ns = inputs.now_ns

@@ -15,7 +15,7 @@ import msgspec
 
 from state.errors import JournalError
 from state.lock import PortfolioLock, this_process
-from state.units import utc_text
+from state.units import SECOND_NS, utc_text
 
 MANIFEST: Final = "run.json"
 DATABASE: Final = "foliod.db"
@@ -120,6 +120,7 @@ def free_name(runs: Path, stem: str) -> Path:
 
 
 def run_stem(now_ns: int, run_id: str) -> str:
-    """Return the name of a run's folder: a UTC stamp that sorts, and the run's id."""
-    stamp = utc_text(now_ns // 1_000_000_000 * 1_000_000_000)
-    return f"{stamp.replace('-', '').replace(':', '')}-{run_id}"
+    """Return the name of a run's folder: a UTC stamp in milliseconds, which sorts, and its id."""
+    seconds, rest = divmod(now_ns, SECOND_NS)
+    stamp = utc_text(seconds * SECOND_NS).rstrip("Z").replace("-", "").replace(":", "")
+    return f"{stamp}.{rest // 1_000_000:03d}Z-{run_id}"

@@ -60,6 +60,7 @@ class RunViews:
         self._trades = TradeLog(folder / NAME)
         self._equity = EquityFiles(folder, engines)
         self.inputs = StatusInputs(now_ns=0)
+        self._state: tuple[object, ...] = ()
         self.alerts: dict[str, str] = {}
 
     @property
@@ -76,11 +77,24 @@ class RunViews:
         self._equity.take(entry)
 
     def changed(self, now_ns: int) -> int:
-        """Write a status line (something changed, or one is due) and return ``due_ns``."""
+        """Write a status line if the state changed or one is due, and return ``due_ns``.
+
+        Called at the end of an instant in which something was recorded. A fill is no change of
+        state: events tell it, and the next line shows it; a busy book would fill the disk.
+        """
+        self.inputs.now_ns = now_ns
+        state = self._board.state(self._portfolio, self.inputs)
+        if now_ns < self.due_ns and state == self._state:
+            return self.due_ns
+        self._state = state
+        self.tell(now_ns)
+        return self.due_ns
+
+    def tell(self, now_ns: int) -> None:
+        """Write a status line now, for instance the last one of a run."""
         self.inputs.now_ns = now_ns
         line = self._board.line(self._portfolio, self.inputs)
         self._guard("status", lambda: self._status.write(now_ns, line))
-        return self.due_ns
 
     @property
     def due_ns(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ from daemon.runtime.run_views import RunViews
 from daemon.runtime.status_file import StatusFile
 from daemon.runtime.status_lines import Follower, last_lines, last_status
 from daemon.runtime.trade_log import COLUMNS, ClosedTrades, TradeLog, safe_text
-from state.entries import Entry
+from state.entries import Entry, HaltSet
 from state.instruments import Grid
 from state.ledger import apply
 from state.portfolio import Portfolio
@@ -234,6 +235,7 @@ def play(of: RunViews, portfolio: Portfolio) -> None:
         of.take(seq, entry)
         of.changed(entry.at_ns)
         of.flush()
+    of.tell(two_days()[-1].at_ns)
     of.close()
 
 
@@ -319,3 +321,26 @@ def test_a_follower_goes_from_file_to_file(tmp_path: Path) -> None:
     second.write_bytes(b"b\n")
     assert follower.lines() == [b"half", b"b"]
     assert follower.lines() == []
+
+
+def test_a_line_is_written_when_the_state_changes_and_not_for_each_entry(tmp_path: Path) -> None:
+    """U1: a halt is told at once; entries that leave the state as it is wait for the hour."""
+    of, portfolio = views(tmp_path)
+    entries = two_days()
+    for seq, entry in enumerate(entries, start=1):
+        apply(portfolio, seq, entry)
+        of.changed(T0)
+        of.changed(T0)
+    halt = HaltSet(T0, "operator", "HALTED", "by hand", "halt", "no halt")
+    apply(portfolio, len(entries) + 1, halt)
+    of.changed(T0 + 1)
+    of.close()
+    lines = [
+        json.loads(line)
+        for path in sorted((tmp_path / "logs").glob("portfolio_live_*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    states = [(line["state"], [one["name"] for one in line["risk"]["halts"]]) for line in lines]
+    assert len(states) < len(entries)
+    assert all(one != other for one, other in pairwise(states))
+    assert states[-1][0] == "halted" and "operator" in states[-1][1]
