@@ -50,7 +50,7 @@ def test_the_wheel_owns_five_names(wheel: Path) -> None:
 
 
 def test_the_wheel_has_the_packages_data(wheel: Path) -> None:
-    """Every TOML, SQL and template file of the packages is inside, and nothing that a run left behind."""
+    """Every TOML, SQL and template file is inside, and nothing that a run left behind."""
     data = {
         str(path.relative_to(ROOT))
         for package in ("adapters", "config", "daemon", "state")
