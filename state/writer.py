@@ -297,8 +297,8 @@ class Writer:
 
     def _explained(self, problem: BaseException) -> FoliodError:
         tail = (
-            f"Entries after {self.seq} are not acknowledged; nothing more is written. Start again:"
-            " recovery reads what is there"
+            f"Entries up to {self.seq} are safe; nothing after them is acknowledged or written."
+            " Then start again"
         )
         if isinstance(problem, FoliodError):
             return type(problem)(f"{problem}. {tail}")

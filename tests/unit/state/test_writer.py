@@ -154,7 +154,7 @@ def test_one_bad_entry_takes_its_whole_transaction_with_it(
 
     failed = writer.submit([entries[0], entry])
 
-    with pytest.raises(error, match=f"Entries after {len(entries)} are not acknowledged"):
+    with pytest.raises(error, match=f"Entries up to {len(entries)} are safe"):
         failed.result()
     with pytest.raises(error):
         writer.submit([])
