@@ -29,7 +29,11 @@ class Extreme(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Closed trades of one name: count, wins, win rate (fraction), R, net P&L and fees."""
+    """Closed trades of one name: count, wins, win rate (fraction), R, net P&L and fees.
+
+    ``spread`` and ``slippage`` are what the two cost; ``edge`` is the P&L at prices before all
+    costs, so that pnl = edge - spread - slippage - fees.
+    """
 
     name: str
     trades: int
@@ -38,10 +42,18 @@ class Group(msgspec.Struct, frozen=True):
     r: float
     pnl: Decimal
     fees: Decimal
+    spread: Decimal = Decimal(0)
+    slippage: Decimal = Decimal(0)
+    edge: Decimal = Decimal(0)
+    expectancy_r: float | None = None
+    profit_factor: float | None = None
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """All closed trades: ``pnl`` after fees, ``gross`` before, costs as positive amounts."""
+    """All closed trades: ``pnl`` after fees, ``gross`` before, costs as positive amounts.
+
+    ``edge`` is the P&L at prices before all costs: pnl = edge - spread - slippage - fees.
+    """
 
     trades: int
     wins: int
@@ -55,6 +67,7 @@ class Totals(msgspec.Struct, frozen=True):
     fees: Decimal
     spread: Decimal
     slippage: Decimal
+    edge: Decimal = Decimal(0)
 
 
 class _Sums:
@@ -83,6 +96,11 @@ class _Sums:
         else:
             self.lost -= one.pnl
 
+    @property
+    def edge(self) -> Decimal:
+        """P&L at prices before spread, slippage and fees."""
+        return self.gross + self.spread + self.slippage
+
 
 class Tally:
     """Adds up closed trades one by one, so that a long run needs no list of them.
@@ -95,6 +113,7 @@ class Tally:
         self._all = _Sums()
         self._strategies: dict[str, _Sums] = {}
         self._symbols: dict[str, _Sums] = {}
+        self._versions: dict[str, _Sums] = {}
         self._best: Trade | None = None
         self._worst: Trade | None = None
 
@@ -103,6 +122,7 @@ class Tally:
         self._all.add(one)
         self._strategies.setdefault(one.strategy, _Sums()).add(one)
         self._symbols.setdefault(one.symbol, _Sums()).add(one)
+        self._versions.setdefault(one.version, _Sums()).add(one)
         if one.pnl > (self._best.pnl if self._best else 0):
             self._best = one
         if one.pnl < (self._worst.pnl if self._worst else 0):
@@ -134,6 +154,7 @@ class Tally:
             fees=sums.fees,
             spread=sums.spread,
             slippage=sums.slippage,
+            edge=sums.edge,
         )
 
     def by_strategy(self) -> list[Group]:
@@ -143,6 +164,10 @@ class Tally:
     def by_symbol(self) -> list[Group]:
         """Return the symbols, best P&L first (then by name)."""
         return _groups(self._symbols)
+
+    def by_version(self) -> list[Group]:
+        """Return the versions of the program that entered, best P&L first (then by name)."""
+        return _groups(self._versions)
 
 
 def _groups(sums: dict[str, _Sums]) -> list[Group]:
@@ -155,6 +180,11 @@ def _groups(sums: dict[str, _Sums]) -> list[Group]:
             r=round(one.r, 6),
             pnl=one.pnl,
             fees=one.fees,
+            spread=one.spread,
+            slippage=one.slippage,
+            edge=one.edge,
+            expectancy_r=rounded(expectancy_r(one.r, one.trades)),
+            profit_factor=rounded(profit_factor(float(one.won), float(one.lost))),
         )
         for name, one in sums.items()
     ]
