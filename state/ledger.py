@@ -51,6 +51,11 @@ _LOOK_BACK_NS: Final = 72 * HOUR_NS
 _DAYS_KEPT: Final = 3
 _EXECUTIONS_KEPT: Final = 1024
 _RECENT_KEPT: Final = 10
+_NEWS: Final = {
+    event.value: event
+    for event in OrderEvent
+    if event not in (OrderEvent.PART, OrderEvent.FILL)  # only a fill fills
+}
 
 
 def apply(portfolio: Portfolio, seq: int, entry: Entry) -> None:
@@ -127,7 +132,12 @@ def _order_changed(portfolio: Portfolio, entry: OrderChanged) -> None:
     order = portfolio.orders.get(entry.intent_id)
     if order is None:
         raise LedgerError(f"{entry.event} for order {entry.intent_id}, which is not open")
-    _move(portfolio, order, OrderEvent(entry.event))
+    event = _NEWS.get(entry.event)
+    if event is None:
+        raise LedgerError(
+            f"unknown event {entry.event!r} for order {entry.intent_id}; known: {', '.join(_NEWS)}"
+        )
+    _move(portfolio, order, event)
     if order.state in TERMINAL and order.intent.purpose == "entry" and order.filled == 0:
         portfolio.counted = [c for c in portfolio.counted if c.intent_id != entry.intent_id]
 
@@ -147,16 +157,18 @@ def _filled(portfolio: Portfolio, entry: Filled) -> None:
     portfolio.executions[entry.execution_id] = entry.day
     if len(portfolio.executions) > _EXECUTIONS_KEPT:
         del portfolio.executions[next(iter(portfolio.executions))]
+    signal_ns = entry.filled_ns
     if entry.leg in ("entry", "exit"):
-        _fill_order(portfolio, entry)
+        signal_ns = _fill_order(portfolio, entry)
     portfolio.cash += entry.pnl - entry.fee
     if entry.leg == "entry":
-        _grow(portfolio, entry)
+        _grow(portfolio, entry, signal_ns)
     else:
         _shrink(portfolio, entry)
 
 
-def _fill_order(portfolio: Portfolio, entry: Filled) -> None:
+def _fill_order(portfolio: Portfolio, entry: Filled) -> int:
+    """Fill an order and return the instant it was decided."""
     order = portfolio.orders.get(entry.intent_id)
     if order is None:
         raise LedgerError(f"fill {entry.execution_id} is of order {entry.intent_id}, not open")
@@ -167,13 +179,13 @@ def _fill_order(portfolio: Portfolio, entry: Filled) -> None:
         )
     whole = order.filled == order.intent.lots
     _move(portfolio, order, OrderEvent.FILL if whole else OrderEvent.PART)
+    return order.intent.decided_ns
 
 
-def _grow(portfolio: Portfolio, entry: Filled) -> None:
+def _grow(portfolio: Portfolio, entry: Filled, signal_ns: int) -> None:
     key = engine_key(entry.symbol, entry.strategy)
     position = portfolio.positions.get(key)
     if position is None:
-        counted = [c for c in portfolio.counted if c.intent_id == entry.trade_id]
         position = portfolio.positions[key] = Position(
             trade_id=entry.trade_id,
             symbol=entry.symbol,
@@ -184,7 +196,7 @@ def _grow(portfolio: Portfolio, entry: Filled) -> None:
             entry_cost_ticks=0,
             entry_price=entry.price,
             entry_ns=entry.filled_ns,
-            signal_ns=counted[0].at_ns if counted else entry.filled_ns,
+            signal_ns=signal_ns,
             entry_bar_ns=entry.bar_open_ns,
             day=entry.day,
             entry_rate=entry.rate,
