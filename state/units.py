@@ -5,6 +5,7 @@ Nothing here reads a clock or rounds silently: rounding happens in the one funct
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
@@ -30,6 +31,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def money(value: Decimal | int | str) -> Decimal:
     """Round an amount half-even to 8 places, the one rounding of cash and fees."""
     return Decimal(value).quantize(_CENTS, rounding=ROUND_HALF_EVEN)
+
+
+def part_of(lots: int, fraction: float) -> int:
+    """Return a fraction of whole lots, rounded down, at least one.
+
+    >>> part_of(100, 0.29)  # 0.29 * 100 is 28.999... in binary
+    29
+    """
+    return max(1, math.floor(lots * fraction + 1e-9))
 
 
 def side_name(side: int) -> str:

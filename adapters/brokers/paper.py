@@ -16,7 +16,7 @@ from state.executions import BrokerEvent, Execution, OrderNews
 from state.instruments import Grid
 from state.levels import crossed, protection
 from state.orders import Intent
-from state.units import SECOND_NS
+from state.units import SECOND_NS, part_of
 
 
 class PaperFaults(msgspec.Struct, frozen=True):
@@ -46,15 +46,24 @@ class _Slot(msgspec.Struct):
     """What one strategy has resting on one series; ``entered_ns`` is its entry bar's open.
 
     ``cancel`` (from when, why) is a wish that came after a market order was sent: whether it came
-    in time shows when the next bar says at which instant the order met the market.
+    in time shows when the next bar says at which instant the order met the market. ``exits`` are in
+    the order in which they were sent; together they are never more than what is open.
     """
 
     entry: Intent | None = None
     filled: int = 0
     cancel: tuple[int, str] | None = None
-    exit: Intent | None = None
+    exits: tuple[Intent, ...] = ()
     guard: Guard | None = None
     entered_ns: int = -1
+
+    def take_exit(self, intent_id: str) -> Intent | None:
+        """Take an exit order off the slot, None when it rests no more."""
+        for intent in self.exits:
+            if intent.intent_id == intent_id:
+                self.exits = tuple(one for one in self.exits if one is not intent)
+                return intent
+        return None
 
 
 class Book:
@@ -79,7 +88,7 @@ class Book:
         if intent.purpose == "entry":
             slot.entry, slot.filled, slot.cancel = intent, 0, None
         else:
-            slot.exit = intent
+            slot.exits = (*slot.exits, intent)
         return OrderNews(intent.intent_id, "ACCEPT")
 
     def cancel(self, strategy: str, intent_id: str, code: str, at_ns: int) -> OrderNews | None:
@@ -96,9 +105,7 @@ class Book:
                 return None
             slot.entry = None
             code = slot.cancel[1] if slot.cancel else code
-        elif slot.exit is not None and slot.exit.intent_id == intent_id:
-            slot.exit = None
-        else:
+        elif slot.take_exit(intent_id) is None:
             return None
         self._sweep(strategy, slot)
         return OrderNews(intent_id, "CANCEL", code)
@@ -122,8 +129,8 @@ class Book:
         slot = self.slots.get(intent.strategy)
         if slot is None:
             return
-        if slot.exit is not None and slot.exit.intent_id == intent.intent_id:
-            yield self._exit(slot, price, at_ns, at_ns)
+        if intent in slot.exits:
+            yield self._exit(slot, intent, price, at_ns, at_ns)
         elif slot.entry is not None and slot.entry.intent_id == intent.intent_id:
             yield self._entry(slot, intent, price, at_ns, at_ns, cost=intent.slippage, at_open=True)
             slot.entered_ns = -1  # a fill at a close has no entry bar
@@ -137,8 +144,9 @@ class Book:
         """
         for strategy in sorted(self.slots):
             slot = self.slots[strategy]
-            if slot.exit is not None:
-                yield self._market_exit(slot, slot.exit, bar)
+            for intent in slot.exits:
+                if intent in slot.exits and bar.open_ns >= intent.decided_ns + self._latency_ns:
+                    yield self._market_exit(slot, intent, bar)
             if slot.entry is not None:
                 event = self._enter(slot, slot.entry, bar)
                 if event is not None:
@@ -150,7 +158,7 @@ class Book:
             self._sweep(strategy, slot)
 
     def _sweep(self, strategy: str, slot: _Slot) -> None:
-        if slot.entry is None and slot.exit is None and slot.guard is None:
+        if slot.entry is None and not slot.exits and slot.guard is None:
             self.slots.pop(strategy, None)
 
     # Market exits -------------------------------------------------------------------------------
@@ -158,13 +166,13 @@ class Book:
     def _market_exit(self, slot: _Slot, intent: Intent, bar: Bar) -> BrokerEvent:
         start = intent.decided_ns + self._latency_ns
         if bar.open_ns - start <= intent.interval_ns:
-            return self._exit(slot, bar.open, bar.open_ns, bar.open_ns)
-        return self._exit(slot, intent.reference, intent.decided_ns, intent.decided_ns)
+            return self._exit(slot, intent, bar.open, bar.open_ns, bar.open_ns)
+        return self._exit(slot, intent, intent.reference, intent.decided_ns, intent.decided_ns)
 
-    def _exit(self, slot: _Slot, price: float, at_ns: int, bar_open_ns: int) -> Execution:
-        intent = slot.exit
-        assert intent is not None
-        slot.exit = None
+    def _exit(
+        self, slot: _Slot, intent: Intent, price: float, at_ns: int, bar_open_ns: int
+    ) -> Execution:
+        slot.take_exit(intent.intent_id)
         self._release(slot, intent.lots)
         fill = self._grid.against(price + intent.side * (self._half + intent.slippage), intent.side)
         return self._execution(
@@ -233,15 +241,18 @@ class Book:
             return self._drop(slot, intent, "LAST_ENTRY")
         fill = self._grid.against(price + intent.side * (self._half + cost), intent.side)
         stop, target = protection(self._grid, intent, fill)
+        if slot.filled and slot.guard is not None:  # the rest joins a trade that has its levels
+            stop, target = slot.guard.stop_ticks, slot.guard.target_ticks
         code = crossed(self._grid, intent, price, fill, stop, target)
         if code is not None:
             return self._drop(slot, intent, code)
         lots = intent.lots - slot.filled
         fraction = self._faults.partial_fraction
         if fraction and not slot.filled:
-            lots = min(lots, max(1, int(lots * fraction)))
+            lots = min(lots, part_of(lots, fraction))
+        if not slot.filled:
+            slot.entered_ns = bar_open_ns
         slot.filled += lots
-        slot.entered_ns = bar_open_ns
         if slot.filled == intent.lots:
             slot.entry = None
         return self._execution(

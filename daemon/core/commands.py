@@ -68,7 +68,7 @@ def take(desk: Desk, command: Command) -> Batch:
     batch = Batch([CommandTaken(at_ns, name, command.argument, command.reason)])
     if name == "halt":
         halt = HaltSet(at_ns, "operator", "HALTED", reason, "halt", "no halt")
-        _extend(batch, desk.halted([halt], at_ns))
+        _extend(batch, desk.halted([halt]))
     elif name == "resume":
         _clear(batch, desk, "operator", reason, at_ns)
     elif name == "reset":

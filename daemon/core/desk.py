@@ -17,6 +17,7 @@ from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
 from daemon.core.intents import entry_intent, intent_id
+from daemon.core.latches import R_STOP, cancels_entries
 from daemon.core.market import Costs, Market, Series
 from daemon.core.sizing import Sizer
 from daemon.core.supervision import Gate, Marks, Question, Watch
@@ -37,11 +38,9 @@ from state.levels import protection
 from state.orders import Intent
 from state.portfolio import OpenOrder, Portfolio, Position, engine_key
 from state.signals import Action, CancelEntry, Exit, Signal
-from state.units import money
+from state.units import money, part_of
 
 _ZERO: Final = Decimal(0)
-CANCELLING_HALTS: Final = frozenset({"operator", "r_stop", "drawdown", "breaker"})
-"""Halts that cancel working entries; a strategy's own day limits do not."""
 
 
 class Desk:
@@ -67,7 +66,8 @@ class Desk:
         self.engines = {engine.key: engine for engine in engines}
         self.clock = clock
         self.costs = costs
-        self.valuation = Valuation(portfolio, market, costs)
+        intervals = {engine.key: engine.interval_ns for engine in engines}
+        self.valuation = Valuation(portfolio, market, costs, intervals)
         self._gates = tuple(gates)
         self._watches = tuple(watches)
         self._sizer = sizer
@@ -206,11 +206,26 @@ class Desk:
             for order in self.portfolio.orders.values()
         )
 
+    def _leaving(self, trade_id: str) -> int:
+        """Return how many lots of a trade its exit orders in flight will close."""
+        return sum(
+            order.intent.lots - order.filled
+            for order in self.portfolio.orders.values()
+            if order.intent.purpose == "exit" and order.intent.trade_id == trade_id
+        )
+
     def _close(self, batch: Batch, position: Position, lots: int, reason: str, at_ns: int) -> None:
-        """Add a market exit of ``lots`` to the batch, unless one is in flight already."""
-        if self.has_exit(position.trade_id):
+        """Add a market exit of ``lots`` to the batch, less what exits in flight close already.
+
+        What is still working of the trade's own entry is cancelled, so that it ends flat.
+        """
+        lots = min(lots, position.lots - self._leaving(position.trade_id))
+        if lots <= 0:
             return
         key = engine_key(position.symbol, position.strategy)
+        rest = self.working_entry(key)
+        if rest is not None:
+            batch.effects.append(Cancel(rest.intent, "TRADE_CLOSED"))
         interval_ns = self.engines[key].interval_ns
         series = self.market.by_key[(position.symbol, interval_ns)]
         intent = Intent(
@@ -255,7 +270,7 @@ class Desk:
         """Carry out the engine's policy at its time-stop: close, or reduce and hold the rest."""
         batch = Batch()
         if engine.at_end == "reduce":
-            part = max(1, int(position.lots * engine.reduce_fraction))
+            part = part_of(position.lots, engine.reduce_fraction)
             if part < position.lots:
                 self._close(batch, position, part, "REDUCE", at_ns)
                 batch.entries.append(self._held(position, at_ns))
@@ -401,22 +416,32 @@ class Desk:
         )
 
     def look(self, marks: Marks) -> Batch | None:
-        """Ask every watch once; None when nothing is to be recorded."""
+        """Ask every watch once, and close what must be flat; None when nothing follows."""
         entries: list[Entry] = []
         for watch in self._watches:
             entries.extend(watch.look(marks))
-        return self.halted(entries, marks.now_ns) if entries else None
-
-    def halted(self, entries: list[Entry], now_ns: int) -> Batch:
-        """Add to halts what follows from them: working entries cancelled, perhaps all closed."""
-        batch = Batch(entries)
-        names = {entry.name for entry in entries if isinstance(entry, HaltSet)}
-        if names & CANCELLING_HALTS:
-            batch.effects.extend(self.cancel_entries("HALT").effects)
-        if "r_stop" in names and self._flatten_on_r_stop:
-            closing = self.close_all("FLATTEN", now_ns)
+        batch = self.halted(entries) if entries else None
+        if self.portfolio.positions and self._must_be_flat(entries):
+            batch = batch or Batch()
+            closing = self.close_all("FLATTEN", marks.now_ns)
             batch.entries.extend(closing.entries)
             batch.effects.extend(closing.effects)
+        return batch if batch and batch.entries else None
+
+    def _must_be_flat(self, entries: list[Entry]) -> bool:
+        """Say whether nothing may stay open, what fills late (it met its open before) included."""
+        if self.portfolio.kill == "flatten":
+            return True
+        return self._flatten_on_r_stop and (
+            R_STOP in self.portfolio.halts
+            or any(isinstance(entry, HaltSet) and entry.name == R_STOP for entry in entries)
+        )
+
+    def halted(self, entries: list[Entry]) -> Batch:
+        """Add to halts what follows from them: working entries are cancelled."""
+        batch = Batch(entries)
+        if any(isinstance(entry, HaltSet) and cancels_entries(entry.name) for entry in entries):
+            batch.effects.extend(self.cancel_entries("HALT").effects)
         return batch
 
     def no_bar(self, order: OpenOrder) -> Batch:
@@ -424,4 +449,7 @@ class Desk:
         intent = order.intent
         if intent.purpose == "entry":
             return Batch([], [Cancel(intent, "NO_BAR")])
-        return Batch([], [FillNow(intent, intent.reference, intent.decided_ns)])
+        series = self.market.by_key[(intent.symbol, intent.interval_ns)]
+        # A bar that closed at the very instant of a command counts: it closed at or before it.
+        price = series.close if series.last_ns == intent.decided_ns else intent.reference
+        return Batch([], [FillNow(intent, price, intent.decided_ns)])

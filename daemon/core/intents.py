@@ -26,11 +26,12 @@ def intent_id(portfolio_id: str, engine_key: str, purpose: str, at_ns: int, ordi
 def entry_until(engine: Engine, now_ns: int) -> tuple[int, int]:
     """Return the last-entry time and the time-stop of an entry decided at T; NEVER_NS: none.
 
-    The last-entry time is never later than the time-stop.
+    The last-entry time is never later than the time-stop. Both are T where T lies in no window: the
+    window gate denies such an entry, and if it ever did not, the entry would end at once.
     """
     window = engine.schedule.at(now_ns)
     if window is None:
-        return NEVER_NS, NEVER_NS
+        return now_ns, now_ns
     if engine.at_end == "hold":
         return window.last_entry_ns, NEVER_NS
     stop_ns = window.end_ns

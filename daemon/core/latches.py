@@ -31,6 +31,14 @@ def in_force(halt: HaltSet, now_ns: int, day: int) -> bool:
     return now_ns < halt.until_ns and (not halt.day or halt.day >= day)
 
 
+def cancels_entries(name: str) -> bool:
+    """Say whether a halt of this name cancels working entries, as the kill switch does.
+
+    All do but the latches of one strategy's day (R2). Source: MISSION, R1.
+    """
+    return not name.startswith((STRATEGY_R_STOP, STRATEGY_WIN_LOCK))
+
+
 def answers_elsewhere(name: str) -> bool:
     """Say whether a halt of this name is answered by the gate of its own policy (R1, R2, R4)."""
     return name in (R_STOP, DRAWDOWN) or name.startswith((STRATEGY_R_STOP, STRATEGY_WIN_LOCK))

@@ -5,6 +5,7 @@ Nothing here changes anything; amounts are base currency.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from daemon.core.market import Costs, Market
@@ -16,9 +17,12 @@ from state.units import money
 class Valuation:
     """Values one portfolio on one market."""
 
-    def __init__(self, portfolio: Portfolio, market: Market, costs: Costs) -> None:
-        """Look at these; nothing is copied."""
+    def __init__(
+        self, portfolio: Portfolio, market: Market, costs: Costs, intervals: Mapping[str, int]
+    ) -> None:
+        """Look at these; nothing is copied. ``intervals`` (ns) are those of the engines, by key."""
         self._portfolio = portfolio
+        self._intervals = intervals
         self._market = market
         self._costs = costs
 
@@ -106,7 +110,8 @@ class Valuation:
     def _position_worst_r(self, position: Position, now_ns: int) -> float:
         if position.stop_ticks is None or not position.initial_risk:
             return 0.0
-        series = self._market.by_symbol[position.symbol][0]
+        key = engine_key(position.symbol, position.strategy)
+        series = self._market.by_key[(position.symbol, self._intervals[key])]
         grid = series.grid
         cost = grid.half_spread + self._costs.slippage(grid, series.atr)
         out = grid.price(position.stop_ticks) - position.side * cost

@@ -264,7 +264,7 @@ class PortfolioMachine(RuleBasedStateMachine):
             for strategy, slot in lane.book.slots.items():
                 if slot.guard is not None:
                     guards[engine_key(symbol, strategy)] = slot.guard
-                resting |= {one.intent_id for one in (slot.entry, slot.exit) if one is not None}
+                resting |= {one.intent_id for one in (slot.entry, *slot.exits) if one is not None}
         assert resting == set(live.orders)
         assert set(guards) == set(live.positions)
         for key, position in live.positions.items():

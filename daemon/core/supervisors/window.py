@@ -1,8 +1,7 @@
-"""The window gate, and the instant at which a position must close.
+"""The window gate: denies entries outside the engine's windows and from the last-entry time on.
 
-*before*: denies entries outside the engine's windows and from the last-entry time on. *at*:
-``time_stop_ns`` names the end that the runtime's timer must fire at, bar or no bar. It does not
-close anything and does not know what the policy at the end is.
+It closes nothing: an intent carries its own time-stop (``daemon.core.intents``), and the core's
+timers ring at it, bar or no bar.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 
 from daemon.core.calendar import Schedule
 from daemon.core.supervision import Question
-from state.units import NEVER_NS, SECOND_NS, utc_text
+from state.units import utc_text
 from state.verdicts import Verdict
 
 
@@ -48,17 +47,3 @@ class WindowGate:
 
     def _deny(self, code: str, observed: str, limit: str) -> Verdict:
         return Verdict(self.name, False, code, observed, limit)
-
-
-def time_stop_ns(schedule: Schedule, at_ns: int, flatten_before_s: int) -> int:
-    """Return when a position must close: its window's end minus ``flatten_before_s``.
-
-    ``at_ns`` is the instant T of the signal that opened it, which lies in the window. NEVER_NS
-    where there are no windows; ``at_ns`` itself, due at once, where it lies in none.
-    """
-    window = schedule.at(at_ns)
-    if window is None:
-        return at_ns
-    if window.end_ns == NEVER_NS:
-        return NEVER_NS
-    return window.end_ns - flatten_before_s * SECOND_NS

@@ -8,15 +8,19 @@ from decimal import Decimal
 import pytest
 
 from daemon.core.calendar import Schedule, WindowSpec
+from daemon.core.engine import Engine
+from daemon.core.intents import entry_until
+from daemon.core.strategy import Context, NoParams
 from daemon.core.supervision import Question, Sizing
 from daemon.core.supervisors.news import NewsGate
-from daemon.core.supervisors.window import WindowGate, time_stop_ns
+from daemon.core.supervisors.window import WindowGate
 from state.bars import Bar
 from state.news import NewsEvent
 from state.portfolio import Portfolio
 from state.signals import Signal
 from state.units import MINUTE_NS, NEVER_NS, SECOND_NS, utc_ns
 from state.verdicts import Verdict
+from tests.stepping import Scripted
 
 H = 3600
 
@@ -118,13 +122,26 @@ def test_an_engine_without_a_schedule_is_denied() -> None:
 
 
 def test_the_time_stop_is_the_end_less_flatten_before() -> None:
-    """07:00-10:00 London on a summer day ends at 09:00 UTC; 5 minutes earlier is 08:55."""
-    schedule = Schedule([WindowSpec(7 * H, 10 * H, "Europe/London")])
+    """07:00-10:00 London on a summer day ends at 09:00 UTC; 5 minutes earlier is 08:55.
+
+    An entry decided outside would end at once; held ones and those without windows never do.
+    """
+    spec = WindowSpec(7 * H, 10 * H, "Europe/London", last_entry_s=9 * H)
     inside, outside = at("2017-03-27T06:30"), at("2017-03-27T12:00")
-    assert time_stop_ns(schedule, inside, 0) == at("2017-03-27T09:00")
-    assert time_stop_ns(schedule, inside, 300) == at("2017-03-27T08:55")
-    assert time_stop_ns(schedule, outside, 300) == outside
-    assert time_stop_ns(Schedule.always(), inside, 300) == NEVER_NS
+    last, end = at("2017-03-27T08:00"), at("2017-03-27T09:00")
+    assert entry_until(engine_in(Schedule([spec])), inside) == (last, end)
+    early = engine_in(Schedule([spec], flatten_before_s=300), flatten_before_s=300)
+    assert entry_until(early, inside) == (last, end - 300 * SECOND_NS)
+    assert entry_until(early, outside) == (outside, outside)
+    assert entry_until(engine_in(Schedule([spec]), at_end="hold"), inside) == (last, NEVER_NS)
+    assert entry_until(engine_in(Schedule.always()), inside) == (NEVER_NS, NEVER_NS)
+
+
+def engine_in(schedule: Schedule, *, at_end: str = "close", flatten_before_s: int = 0) -> Engine:
+    """Make an engine with these windows that never speaks."""
+    context = Context("EURUSD", 5 * MINUTE_NS, 0.0001, 0.00001, 1e-10, schedule)
+    silent = Scripted(context, NoParams(), {})
+    return Engine(silent, "silent", at_end=at_end, flatten_before_s=flatten_before_s)
 
 
 EVENTS = [
