@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from daemon.core.engine import Engine
 from daemon.core.market import Costs, Market, Series
 from daemon.core.sizing import Sizer
 from daemon.core.strategy import Context, NoParams, Strategy
-from daemon.core.supervision import Gate, Watch
+from daemon.core.supervision import Gate, Marks, Watch
 from daemon.core.supervisors.position import OnePosition
 from daemon.core.supervisors.sizing import SizingGate
 from daemon.core.supervisors.window import WindowGate
@@ -114,6 +114,7 @@ class Scene:
         worst_case: bool = False,
         flatten_on_r_stop: bool = False,
         cash: str = "100000",
+        high_water: Callable[[Marks], float] | None = None,
     ) -> None:
         """Wire it. ``gates`` stand between the window and the sizing gate."""
         self.grids = {one.symbol: Grid(one) for one in instruments}
@@ -150,6 +151,7 @@ class Scene:
             start_cash=Decimal(cash),
             zone=zone,
             portfolio_id="hand",
+            high_water=high_water,
         )
         self._started = False
 

@@ -14,11 +14,14 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from adapters.brokers.paper import Book, Guard, PaperBroker
 from daemon.core.commands import Command, take
 from daemon.core.desk import Desk
 from daemon.core.effects import Batch, Cancel, Effect, FillNow, Protect, Submit
 from daemon.core.engine import Engine
+from daemon.core.latches import DRAWDOWN
 from daemon.core.market import Series
 from daemon.core.supervision import Marks
 from daemon.core.timers import Timers
@@ -111,7 +114,8 @@ class Stepper:
         self.day_end_ns = NEVER_NS
         self._day_peak = 0.0
         self._day_fall = 0.0
-        self._marked = (Decimal(0), Decimal(0))
+        self._marked = (_NOTHING, _NOTHING, _NOTHING)
+        self._watched_cash = _NOTHING
 
     def _make_lanes(self) -> dict[tuple[str, int], Lane]:
         engines: dict[tuple[str, int], list[Engine]] = {}
@@ -129,7 +133,10 @@ class Stepper:
     # Life ---------------------------------------------------------------------------------------
 
     def start(self, now_ns: int, entries: Sequence[Entry]) -> None:
-        """Open the portfolio just before its first instant and record what the run begins with."""
+        """Open the portfolio just before its first instant and record what the run begins with.
+
+        Commands given before it are taken at it: nothing is recorded before the portfolio opens.
+        """
         portfolio_id, zone, cash = self._opening
         day = self.desk.clock.day(now_ns)
         base = self.desk.market.base_currency
@@ -140,7 +147,11 @@ class Stepper:
         self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
         self._set_day(day)
         self._day_peak = float(cash)
-        self._marked = (cash, Decimal(0))
+        self._marked = (cash, _NOTHING, cash)
+        self._watched_cash = cash
+        self._commands = deque(
+            msgspec.structs.replace(one, at_ns=max(one.at_ns, now_ns)) for one in self._commands
+        )
         self._settle()
 
     def record(self, entry: Entry) -> None:
@@ -165,7 +176,9 @@ class Stepper:
         self._moved = False
         self._dirty = True
         portfolio = self.portfolio
-        self._exposed = bool(portfolio.positions or portfolio.orders)
+        # What an alarm or a fill at the close realised is not looked at yet.
+        unseen = portfolio.cash != self._watched_cash
+        self._exposed = bool(portfolio.positions or portfolio.orders) or unseen
         self._alarm_ns = self._timers.next_ns()
         self._set_wake()
 
@@ -256,9 +269,7 @@ class Stepper:
             command_ns = self._commands[0].at_ns if self._commands else NEVER_NS
             first = min(command_ns, self.day_end_ns, self._alarm_ns)
             if command_ns == first and first <= now_ns:
-                command = self._commands.popleft()
-                self.commit(take(self.desk, command), command.at_ns)
-                self._settle()
+                self._command(self._commands.popleft())
             elif first >= now_ns:
                 break
             elif self.day_end_ns == first:
@@ -266,6 +277,19 @@ class Stepper:
             else:
                 self._ring_due(first)
         self._set_wake()
+
+    def _command(self, command: Command) -> None:
+        """Take one command; what moves the drawdown's mark moves it at this very instant."""
+        portfolio, at_ns = self.portfolio, command.at_ns
+        before = self.desk.marks(at_ns).equity
+        deposits, locked = portfolio.deposits, DRAWDOWN in portfolio.halts
+        self.commit(take(self.desk, command), at_ns)
+        moved = float(portfolio.deposits - deposits)
+        if moved and before > 0 and before + moved > 0:
+            self._day_peak *= 1 + moved / before
+        if moved or (locked and DRAWDOWN not in portfolio.halts):
+            self.mark(at_ns, anew=True)
+        self._settle()
 
     def _fill(self, lane: Lane, bar: Bar, now_ns: int) -> None:
         slippage = self.desk.costs.slippage(lane.series.grid, lane.series.atr)
@@ -279,6 +303,10 @@ class Stepper:
 
     def _watch(self, now_ns: int) -> None:
         marks = self.desk.marks(now_ns)
+        cash = self.portfolio.cash
+        if cash != self._watched_cash:
+            self._watched_cash = cash
+            self._moved = True
         if marks.equity > self._day_peak:
             self._day_peak = marks.equity
         elif self._day_peak > 0:
@@ -324,8 +352,8 @@ class Stepper:
         """Ring what is due until nothing is: an alarm's consequence may be due at once."""
         while due := self._timers.due(now_ns):
             self.commit(self._timers.ring(due[0], now_ns), now_ns)
-            if due[0].kind == "end_of_day":
-                self.mark(now_ns)
+            if due[0].kind in ("end_of_day", "rearm"):
+                self.mark(now_ns, anew=due[0].kind == "rearm")
         self._settle()
 
     # Effects ------------------------------------------------------------------------------------
@@ -391,18 +419,21 @@ class Stepper:
         self._set_day(next_day)
         self._settle()
 
-    def mark(self, now_ns: int) -> None:
-        """Record equity at the marks when it differs from the last mark."""
+    def mark(self, now_ns: int, *, anew: bool = False) -> None:
+        """Record equity at the marks when it differs from the last mark.
+
+        ``anew``: the drawdown's mark may have moved too, which is looked at even when flat.
+        """
         cash = self.portfolio.cash
-        if not self.portfolio.positions and self._marked == (cash, _NOTHING):
+        if not (anew or self.portfolio.positions) and self._marked[:2] == (cash, _NOTHING):
             return
         marks = self.desk.marks(now_ns)
         open_pnl = money(repr(round(marks.equity - float(cash), 8)))
-        if (cash, open_pnl) != self._marked:
-            self._marked = (cash, open_pnl)
-            high = cash + open_pnl
-            if self._high_water is not None:
-                high = money(repr(round(self._high_water(marks), 8)))
+        high = cash + open_pnl
+        if self._high_water is not None:
+            high = money(repr(round(self._high_water(marks), 8)))
+        if (cash, open_pnl, high) != self._marked:
+            self._marked = (cash, open_pnl, high)
             self.record(EquityMarked(now_ns, cash, open_pnl, high))
             self._dirty = True
             if self._on_mark is not None:
@@ -414,13 +445,23 @@ class Stepper:
         With ``close_at_end`` every position is closed at its last close, reason END.
         """
         if close_at_end:
-            self.commit(self.desk.cancel_entries("END"), now_ns)
+            self._end_entries(now_ns)
             self.commit(self.desk.close_all("END", now_ns), now_ns)
         for order in list(self.portfolio.orders.values()):
             if order.intent.purpose == "exit":
                 self.commit(self.desk.no_bar(order), now_ns)
         self.mark(now_ns)
         self._tell(now_ns)
+
+    def _end_entries(self, now_ns: int) -> None:
+        """Cancel all entries in flight: no bar comes any more that one could have met."""
+        for effect in self.desk.cancel_entries("END").effects:
+            if isinstance(effect, Cancel):
+                intent = effect.intent
+                book = self.lanes[(intent.symbol, intent.interval_ns)].book
+                news = book.cancel(intent.strategy, intent.intent_id, effect.code, NEVER_NS)
+                if news is not None:
+                    self._hear(news, now_ns)
 
 
 def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:

@@ -86,6 +86,8 @@ class DrawdownWatch:
         """Return the high-water mark in base currency, these marks taken in; never locks."""
         if marks.portfolio.deposits is not self._deposits:
             self._take_deposits(marks)
+        if self._locked and DRAWDOWN not in marks.portfolio.halts:
+            self._rearm(marks.equity)  # cleared by name
         if marks.equity > self._mark and not self._locked:
             self._set(marks.equity)
         return self._mark
