@@ -26,7 +26,7 @@ _UNITS = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 
 
 @click.command("bars", short_help="Say what a bar file is.")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
 @click.option("--zone", metavar="ZONE", help="IANA zone of stamps that carry no offset.")
 @click.option("--price", type=click.Choice(["bid", "ask", "mid", "bidask"]), help="Price side.")
 @click.option("--stamp", type=click.Choice(["open", "close"]), help="What a row is stamped with.")

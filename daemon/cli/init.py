@@ -20,14 +20,12 @@ FOLDERS = ("var", "control", "bars")
 @click.option(
     "--example",
     type=click.Choice(EXAMPLES),
-    default="london",
-    show_default=True,
-    help="The session to begin with.",
+    help="The session to begin with; left out: what DIR is named after, or else london.",
 )
 @click.option("--force", is_flag=True, help=f"Replace a {DEFAULT_NAME} that is already there.")
 @click.argument("folder", metavar="[DIR]", default=".")
 @pass_options
-def init(options: Options, example: str, force: bool, folder: str) -> None:
+def init(options: Options, example: str | None, force: bool, folder: str) -> None:
     """Scaffold a commented configuration and folders in DIR (default: here).
 
     \b
@@ -35,6 +33,7 @@ def init(options: Options, example: str, force: bool, folder: str) -> None:
       foliod init --example india my-portfolio
     """
     home = Path(folder)
+    example = example or (home.name if home.name in EXAMPLES else EXAMPLES[0])
     written = scaffold(home, example, force=force)
     if options.json:
         click.echo(json.dumps({"example": example, "created": [str(path) for path in written]}))
@@ -42,6 +41,8 @@ def init(options: Options, example: str, force: bool, folder: str) -> None:
     for path in written:
         click.echo(f"created {path}")
     config = home / DEFAULT_NAME
+    others = " and ".join(one for one in EXAMPLES if one != example)
+    click.echo(f"\nIt is the example {example}; --example has {others} too.")
     click.echo("\nNext:")
     click.echo(f"  1. put bars into {home / 'bars'} (foliod bars FILE says what a file is)")
     click.echo(f"  2. read and edit {config}")

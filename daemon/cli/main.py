@@ -75,7 +75,7 @@ class Verbs(click.Group):
     "--config",
     "config_paths",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     help="Configuration file; repeatable, later ones win. Default: ./foliod.toml.",
 )
 @click.option("--portfolio", help="Name of the portfolio, over the configuration's.")
@@ -116,10 +116,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status."""
+    stdout = sys.stdout
     try:
         status = cli.main(args=arguments, prog_name="foliod", standalone_mode=False)
         return status if isinstance(status, int) else ExitCode.OK
     except SystemExit as wanted:
+        if sys.stdout is not stdout:
+            # click put a mute one there and wants 1: our reader went away, which is no "no".
+            return ExitCode.OK
         return wanted.code if isinstance(wanted.code, int) else ExitCode.OK
     except click.Abort:
         return _say("interrupted", ExitCode.INTERRUPTED)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,8 +117,12 @@ class _Ground:
 
 @strategies.command("check")
 @click.argument("strategy", metavar="NAME|FILE.py:CLASS")
-@click.option("--bars", "bars", type=click.Path(), help="Bar file; left out: bars are made up.")
-@click.option("--price", default="", metavar="SIDE", help="bid, ask, mid or bidask, with --bars.")
+@click.option(
+    "--bars", type=click.Path(readable=False), help="Bar file; left out: bars are made up."
+)
+@click.option(
+    "--price", type=click.Choice(["bid", "ask", "mid", "bidask"]), help="Price side, with --bars."
+)
 @click.option("--zone", metavar="ZONE", help="Zone of the file's stamps, with --bars.")
 @click.option("--stamp", type=click.Choice(["open", "close"]), help="Stamping, with --bars.")
 @click.option("--symbol", default="EURUSD", show_default=True, help="Instrument whose pip to use.")
@@ -151,16 +157,17 @@ def check(
     from daemon.core import causality
     from daemon.runtime import hindsight, loading
 
-    found = loading.find(strategy)
-    base = _ground(**ground)
     given = _params(params)
+    base = _ground(**ground)
+    with _quiet(strategy):
+        found = loading.find(strategy)
 
-    def make() -> Strategy:
-        return loading.make(found, base.context, given)
+        def make() -> Strategy:
+            return loading.make(found, base.context, given)
 
-    make()
-    result = causality.check(make, base.bars, base.in_window)
-    violation = result.violation or hindsight.look(make, base.bars, base.in_window)
+        make()
+        result = causality.check(make, base.bars, base.in_window)
+        violation = result.violation or hindsight.look(make, base.bars, base.in_window)
     for line in _verdict(strategy, base, result, violation, options.json or as_json):
         click.echo(line)
     if not result.decisions and violation is None:
@@ -171,6 +178,23 @@ def check(
         )
     if violation is not None:
         click_context.exit(int(ExitCode.NO))
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Send what a strategy prints to stderr, and take its ``sys.exit`` for the mistake it is.
+
+    Raises:
+        StrategyError: the strategy calls ``sys.exit``.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except SystemExit as wanted:
+        raise StrategyError(
+            f"strategy {name!r} calls sys.exit({wanted.code!r}) while it decides; "
+            "a strategy answers None when it wants nothing, and raises when something is wrong"
+        ) from None
 
 
 def _verdict(
@@ -222,7 +246,7 @@ def _params(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _ground(
     bars: str | None,
-    price: str,
+    price: str | None,
     zone: str | None,
     stamp: str | None,
     symbol: str,
@@ -241,6 +265,8 @@ def _ground(
     context = Context(symbol, length_ns, grid.pip, grid.tick, grid.tie, schedule)
     if bars is None:
         found, source = _made_up(context, count), "bars made up"
+    elif price is None:
+        raise ConfigError(f"--price is needed with --bars {bars}: bid, ask, mid or bidask")
     else:
         found, source = _from_file(Path(bars), context, price, zone, stamp, count), bars
     return _Ground(context, found, [schedule.covers(bar.open_ns) for bar in found], source)

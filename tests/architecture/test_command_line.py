@@ -50,6 +50,20 @@ def _commands(group: click.Group, above: click.Context) -> Iterator[tuple[str, c
             yield from _commands(command, context)
 
 
+def test_a_reader_that_goes_away_is_no_failure() -> None:
+    """`foliod explain | head -1` succeeds under `pipefail`: exit status 1 is for a real no."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "foliod", "explain"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        assert (process.wait(timeout=60), said) == (0, b"")
+
+
 def test_every_command_shows_an_example() -> None:
     """U2: ``--help`` of each verb and sub-command has one that can be copied."""
     root = click.Context(cli, info_name="foliod")

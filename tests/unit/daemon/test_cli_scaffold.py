@@ -36,6 +36,18 @@ def test_init_then_load(tmp_path: Path, example: str) -> None:
     assert f"foliod -c {home / 'foliod.toml'} check" in result.stdout
 
 
+@pytest.mark.parametrize(("name", "example"), [("india", "india"), ("mine", "london")])
+def test_init_takes_the_example_that_the_folder_is_named_after(
+    tmp_path: Path, name: str, example: str
+) -> None:
+    """``foliod init india`` is an Indian portfolio, and which one it is is said."""
+    result = run(init, str(tmp_path / name))
+    assert load([tmp_path / name / "foliod.toml"], {}).portfolio.id == example
+    assert f"the example {example}" in result.stdout
+    assert run(init, "--example", "crypto", "--force", str(tmp_path / name)).exit_code == 0
+    assert load([tmp_path / name / "foliod.toml"], {}).portfolio.id == "crypto"
+
+
 def test_init_overwrites_only_when_told(tmp_path: Path) -> None:
     """An existing configuration is kept, unless --force is given."""
     path = tmp_path / "foliod.toml"

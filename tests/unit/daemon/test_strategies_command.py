@@ -34,6 +34,14 @@ class Forgetful(Clean):
 class Silent(Clean):
     def on_bar(self, bar, in_window):
         return None
+
+class Talker(Silent):
+    def on_bar(self, bar, in_window):
+        print("a word")
+
+class Quitter(Silent):
+    def on_bar(self, bar, in_window):
+        raise SystemExit(3)
 '''
 
 
@@ -117,6 +125,22 @@ def test_no_decision_is_said(file: str) -> None:
     assert "no decision" in result.stderr
 
 
+def test_what_a_strategy_prints_is_no_result(file: str) -> None:
+    """Stdout is the command's: JSON stays JSON whatever a strategy prints."""
+    result = _run("check", f"{file}:Talker", "--count", "300", "--json")
+
+    assert json.loads(result.stdout)["ok"] is True
+    assert "a word" in result.stderr
+
+
+def test_a_strategy_that_calls_exit_is_named(file: str) -> None:
+    """The program ends with its own status and words, never with those of a strategy."""
+    result = _run("check", f"{file}:Quitter", "--count", "300")
+
+    assert isinstance(result.exception, StrategyError)
+    assert "calls sys.exit(3)" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
@@ -127,6 +151,7 @@ def test_no_decision_is_said(file: str) -> None:
         (["LSG", "--window", "06:00-10:00"], ConfigError, "starts before the range ends"),
         (["EMA", "--interval", "five"], FeedError, "five"),
         (["EMA", "--symbol", "EURUSDX"], ConfigError, "EURUSDX"),
+        (["EMA", "--bars", "eurusd.csv"], ConfigError, "--price is needed"),
     ],
 )
 def test_a_mistake_is_an_error_with_its_remedy(
