@@ -28,7 +28,8 @@ from config.fingerprint import fingerprint
 from config.settings import Settings
 from daemon.core.status_board import StatusBoard
 from daemon.runtime.bar_files import BarFiles
-from daemon.runtime.run_folder import BarsNote, Manifest, RunFolder, free_name, run_stem
+from daemon.runtime.run_folder import BarsNote, InputNote, Manifest, RunFolder, free_name, run_stem
+from daemon.runtime.run_inputs import input_notes
 from daemon.runtime.run_views import RunViews
 from daemon.runtime.stepper import Lane, Stepper
 from daemon.runtime.version import VERSION
@@ -83,12 +84,15 @@ class ReplayResult:
     last_ns: int
 
 
-def run_id_of(config_hash: str, files: BarFiles, options: ReplayOptions) -> str:
-    """Return the run's id: a function of configuration, bars, code version and options."""
+def run_id_of(
+    config_hash: str, files: BarFiles, inputs: list[InputNote], options: ReplayOptions
+) -> str:
+    """Return the run's id: a function of configuration, input files, code version and options."""
     content = hashlib.blake2b(digest_size=RUN_ID_BYTES)
     parts = [VERSION, config_hash, str(options.from_ns), str(options.to_ns)]
     parts += [str(options.close_at_end)]
     parts += sorted(f"{one.symbol}={one.digest}" for one in files.files)
+    parts += sorted(f"{one.kind}={one.digest}" for one in inputs)
     content.update("\0".join(parts).encode())
     return "r" + content.hexdigest()
 
@@ -108,7 +112,8 @@ class Replay:
         self._files = BarFiles(settings, intervals_of(settings))
         self._core: Core = build(settings, self._files.keys(), options.strategies_folder)
         self._config_hash = fingerprint(settings)
-        self.run_id = run_id_of(self._config_hash, self._files, options)
+        self._inputs = input_notes(settings, options.strategies_folder)
+        self.run_id = run_id_of(self._config_hash, self._files, self._inputs, options)
         runs = Path(os.path.normpath(settings.portfolio.data_dir / "runs"))
         folder = options.run_dir or free_name(runs, run_stem(clock.now_ns(), self.run_id))
         self._folder = RunFolder(folder, options.command, clock.now_ns())
@@ -142,6 +147,7 @@ class Replay:
                 "to_ns": self.options.to_ns,
                 "close_at_end": self.options.close_at_end,
             },
+            inputs=self._inputs,
         )
 
     @property

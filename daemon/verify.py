@@ -43,8 +43,8 @@ class Interrupted(Exception):
 class Part(msgspec.Struct, frozen=True):
     """One thing that was verified: it holds when ``findings`` is empty.
 
-    ``name`` is ``books``, ``configuration``, ``bars``, ``trades`` or ``decisions``; ``detail`` says
-    what was looked at.
+    ``name`` is ``books``, ``configuration``, ``bars``, ``inputs``, ``trades`` or ``decisions``;
+    ``detail`` says what was looked at.
     """
 
     name: str
@@ -139,7 +139,8 @@ async def verify(folder: Path, clock: Clock, *, decide: bool = True, show: Show 
     except JournalError as problem:
         return _proof(folder, manifest, [_with(books, str(problem))], [])
     settings, configuration = _configuration(run)
-    parts = [_with(books, *_ending(run)), configuration, _bars(manifest), _trades(run)]
+    parts = [_with(books, *_ending(run)), configuration, _bars(manifest), *_inputs(manifest)]
+    parts.append(_trades(run))
     if decide:
         parts.append(await _decisions(run, settings, parts, clock, show))
     return _proof(folder, manifest, parts, _notes(run))
@@ -230,22 +231,33 @@ def _configuration(run: _Run) -> tuple[Settings | None, Part]:
 
 def _bars(manifest: Manifest) -> Part:
     """Hold every bar file of the run to its digest."""
+    notes = [(note.symbol, note.path, note.digest) for note in manifest.bars]
+    return _files("bars", "bar", notes)
+
+
+def _inputs(manifest: Manifest) -> list[Part]:
+    """Hold the other input files of the run to their digests; no part where there were none."""
+    notes = [(note.kind, note.path, note.digest) for note in manifest.inputs]
+    return [_files("inputs", "other input", notes)] if notes else []
+
+
+def _files(part: str, what: str, notes: list[tuple[str, str, str]]) -> Part:
+    """Hold files, each (name, path, digest of then), to their digests."""
     findings = []
-    for note in manifest.bars:
-        path = Path(note.path)
+    for name, text, digest in notes:
+        path = Path(text)
         try:
             found = content_digest(path)
         except FeedError as problem:
-            gone = not path.exists()
-            findings.append(f"{note.symbol}: {path} is missing" if gone else f"{problem}")
+            findings.append(f"{problem}" if path.exists() else f"{name}: {path} is missing")
             continue
-        if found != note.digest:
+        if found != digest:
             findings.append(
-                f"{note.symbol}: {path} was changed since the run: its digest is {found[:16]}...,"
-                f" it was {note.digest[:16]}..."
+                f"{name}: {path} was changed since the run: its digest is {found[:16]}...,"
+                f" it was {digest[:16]}..."
             )
-    count = len(manifest.bars)
-    return Part("bars", f"{count} bar file{'s' * (count != 1)} with the digest of then", findings)
+    count = len(notes)
+    return Part(part, f"{count} {what} file{'s' * (count != 1)} with the digest of then", findings)
 
 
 def _trades(run: _Run) -> Part:
@@ -349,7 +361,7 @@ class _Again:
     def identity(self, parts: list[Part]) -> list[str]:
         """Say when the run's id is not the one that the very same inputs make."""
         manifest = self._run.manifest
-        inputs = all(part.ok for part in parts if part.name in ("configuration", "bars"))
+        inputs = all(part.ok for part in parts if part.name in ("configuration", "bars", "inputs"))
         if not inputs or manifest.version != VERSION or self._replay.run_id == manifest.run_id:
             return []
         return [

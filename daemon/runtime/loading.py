@@ -56,8 +56,9 @@ def find(kind: str, folder: Path | None = None) -> Found:
     built_in = BUILT_IN.get(kind)
     if built_in is not None:
         return _checked(Found(kind, "built-in", _source(built_in), built_in))
-    if kind.endswith(".py") or ".py:" in kind:
-        return _from_file(kind, folder or Path())
+    path = file_of(kind, folder or Path())
+    if path is not None:
+        return _from_file(kind, path)
     points = entry_points()
     point = points.get(kind)
     if point is None:
@@ -90,9 +91,16 @@ def from_entry_point(point: EntryPoint) -> Found:
     return _checked(Found(point.name, "entry point", point.value, thing))
 
 
-def _from_file(kind: str, folder: Path) -> Found:
-    stem, _, name = kind.partition(".py:") if ".py:" in kind else (kind[:-3], "", "")
-    path = folder / Path(f"{stem}.py").expanduser()
+def file_of(kind: str, folder: Path) -> Path | None:
+    """Return the file that a kind like ``file.py:Class`` names, None when it names none."""
+    if kind in BUILT_IN or not (kind.endswith(".py") or ".py:" in kind):
+        return None
+    stem = kind.partition(".py:")[0] if ".py:" in kind else kind[:-3]
+    return folder / Path(f"{stem}.py").expanduser()
+
+
+def _from_file(kind: str, path: Path) -> Found:
+    name = kind.partition(".py:")[2]
     if not path.is_file():
         beside = [one.name for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise StrategyError(

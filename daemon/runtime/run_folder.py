@@ -31,11 +31,20 @@ class BarsNote(msgspec.Struct, frozen=True):
     digest: str
 
 
+class InputNote(msgspec.Struct, frozen=True):
+    """One other input file of a run: ``kind`` is news or strategy, ``digest`` as of bars."""
+
+    kind: str
+    path: str
+    digest: str
+
+
 class Manifest(msgspec.Struct):
     """What a run is. ``state``: running, complete, interrupted or failed.
 
     ``started`` and ``ended`` are wall-clock instants as text, ``first`` and ``last`` instants of
-    the history. ``options`` are the command line's that change the result.
+    the history. ``options`` are the command line's that change the result. ``inputs`` are what was
+    read beside bars and configuration.
     """
 
     run_id: str
@@ -51,6 +60,7 @@ class Manifest(msgspec.Struct):
     last: str = ""
     reason: str = ""
     options: dict[str, Any] = msgspec.field(default_factory=dict)
+    inputs: list[InputNote] = msgspec.field(default_factory=list)
 
 
 class RunFolder:

@@ -19,6 +19,7 @@ from adapters.clock import SystemClock
 from config.load import load
 from daemon.replay import Replay, ReplayOptions
 from daemon.runtime.trade_log import COLUMNS
+from tests.fakes import pausing
 from tests.small_runs import call, make_home, replayed, said
 
 
@@ -78,6 +79,7 @@ def test_options_of_the_run_are_used(home: Path, capsys: pytest.CaptureFixture[s
         "books",
         "configuration",
         "bars",
+        "inputs",
         "trades",
         "decisions",
     ]
@@ -113,6 +115,33 @@ def test_a_missing_bar_file(copy: Path, bars: Path, capsys: pytest.CaptureFixtur
     text = said(capsys)
     assert f"fail bars EURUSD: {bars} is missing" in text
     assert "fail decisions cannot be re-decided:" in text
+
+
+def test_an_edited_news_or_strategy_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their content is in the run's id and in its manifest; one that was changed is named."""
+    home = make_home(tmp_path)
+    config, news, own = home / "foliod.toml", home / "news.csv", home / "own.py"
+    news.write_text("date,time_utc,currencies,impact,title\n2024-01-15,13:30,USD,high,CPI\n")
+    own.write_text(Path(pausing.__file__).read_text())
+    text = config.read_text().replace(str(Path(pausing.__file__).resolve()), "own.py")
+    config.write_text(f'{text}\n[news]\nfile = "news.csv"\n')
+    run = replayed(home, "with", "--to", "2024-01-18")
+    assert call("-q", "verify", run) == 0
+    for path, kind in ((news, "news"), (own, "strategy")):
+        before = path.read_text()
+        path.write_text(before + "\n")
+        capsys.readouterr()
+        assert call("-q", "verify", run) == 1
+        said_of = said(capsys)
+        assert f"fail inputs {kind}: {path} was changed since the run" in said_of
+        assert said_of.endswith("The run does not hold: inputs.")
+        path.write_text(before)
+    own.write_text(own.read_text() + "\n")
+    again = replayed(home, "again", "--to", "2024-01-18")
+    ids = [json.loads((one / "run.json").read_text())["run_id"] for one in (run, again)]
+    assert ids[0] != ids[1]
 
 
 def test_one_tick_in_the_journal(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
