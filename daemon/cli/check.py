@@ -9,6 +9,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -39,7 +40,8 @@ def check(options: Options, /, as_json: bool) -> None:
     """
     from adapters.clock import SystemClock
 
-    found, code = findings(options, SystemClock())
+    with redirect_stdout(sys.stderr):  # a strategy may print when it is imported
+        found, code = findings(options, SystemClock())
     if options.json or as_json:
         import msgspec
 

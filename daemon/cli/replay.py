@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from contextlib import closing, redirect_stdout
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -113,7 +114,10 @@ def _demo(data_dir: Path) -> Path:
 
     folder = data_dir / DEMO_FOLDER
     click.echo(f"The demo: generating six weeks of bars in {folder} ...", err=True)
-    write_demo(folder / "bars")
+    try:
+        write_demo(folder / "bars")
+    except OSError as error:
+        raise _unwritable(Path(error.filename or folder), error) from None
     return _write_config(folder, _demo_text())
 
 
@@ -127,10 +131,12 @@ def _write_config(folder: Path, text: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}; name another --data-dir"
-        ) from None
+        raise _unwritable(path, error) from None
     return path
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{path} cannot be written: {error.strerror}; name another --data-dir")
 
 
 def _plain_config(files: dict[str, Path], data_dir: Path) -> Path:
@@ -174,7 +180,7 @@ def _named(bars: tuple[str, ...], given: dict[str, Any]) -> dict[str, Path]:
     for text in bars:
         symbol, _, name = text.partition("=")
         if not symbol or not name:
-            problems.append(f"{text}: name the symbol too: SYMBOL={text}")
+            problems.append(f"{text}: {_missing(symbol, name)}")
         elif symbol in files:
             problems.append(f"{text}: {symbol} is named twice")
         else:
@@ -192,6 +198,16 @@ def _named(bars: tuple[str, ...], given: dict[str, Any]) -> dict[str, Path]:
     if problems:
         raise ConfigError(problems)
     return files
+
+
+def _missing(symbol: str, name: str) -> str:
+    """Say which half of ``SYMBOL=FILE`` is not there."""
+    if symbol and not name and (Path(symbol).exists() or Path(symbol).suffix):
+        return f"name the symbol too: SYMBOL={symbol}"
+    what = "the file" if symbol else "the symbol"
+    return (
+        f"{what} is missing; write SYMBOL=FILE, such as {symbol or 'EURUSD'}={name or 'bars.csv'}"
+    )
 
 
 def _override(
@@ -251,7 +267,17 @@ def _options(options: Options, given: dict[str, Any], text: str, folder: Path) -
 def run(
     options: Options, settings: Settings, replay_options: ReplayOptions, loop: str
 ) -> ReplayResult:
-    """Run one replay with a progress bar and write its reports."""
+    """Run one replay with a progress bar and write its reports.
+
+    What a strategy prints goes to stderr: stdout has the command's results and nothing else.
+    """
+    with redirect_stdout(sys.stderr):
+        return _watched(options, settings, replay_options, loop)
+
+
+def _watched(
+    options: Options, settings: Settings, replay_options: ReplayOptions, loop: str
+) -> ReplayResult:
     from dataclasses import replace
 
     from adapters.clock import SystemClock
@@ -264,7 +290,8 @@ def run(
     quiet = options.verbosity < 0
     with Progress(one.span(), color=options.color, quiet=quiet) as progress:
         one.options = replace(replay_options, progress=progress.advance)
-        return _run(_whole(one, settings), loop)
+        with closing(_whole(one, settings)) as work:  # Ctrl-C may come before the loop has it
+            return _run(work, loop)
 
 
 async def _whole(one: Any, settings: Settings) -> ReplayResult:  # noqa: ANN401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -52,7 +52,8 @@ def verify(options: Options, /, run: str, no_decide: bool, as_json: bool) -> Non
         return Progress(span, color=options.color, quiet=options.verbosity < 0, verb="verify")
 
     try:
-        proof = asyncio.run(prove(folder, SystemClock(), decide=not no_decide, show=show))
+        with redirect_stdout(sys.stderr):  # what a re-decided strategy prints is no result
+            proof = asyncio.run(prove(folder, SystemClock(), decide=not no_decide, show=show))
     except Interrupted:
         raise click.Abort from None
     if options.json or as_json:

@@ -136,7 +136,8 @@ def _assign(files: list[BarFile], interval_ns: int) -> str | None:
         given = ", ".join(sorted(interval_text(one.source.interval_ns) for one in files))
         return (
             f"{files[0].symbol} needs {interval_text(interval_ns)} bars, but its files have "
-            f"{given}: a coarser bar is made of finer ones, never the other way round"
+            f"{given}: a coarser bar is made of finer ones, never the other way round; give finer "
+            f"bars, or set interval of its strategies in a configuration (`foliod init`)"
         )
     max(fitting, key=lambda one: one.source.interval_ns).intervals.add(interval_ns)
     return None
