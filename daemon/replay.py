@@ -31,6 +31,7 @@ from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.run_folder import BarsNote, InputNote, Manifest, RunFolder, free_name, run_stem
 from daemon.runtime.run_inputs import input_notes
 from daemon.runtime.run_views import RunViews
+from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper import Lane, Stepper
 from daemon.runtime.version import VERSION
 from daemon.wiring import Core, build, intervals_of, run_facts
@@ -367,7 +368,9 @@ class Replay:
         self._views.tell(now_ns)
         await self._commit()
         self._views.close()
-        snapshot = codec.encode_snapshot(self._core.portfolio)
+        core = self._core
+        kept = snapshot_of(core.portfolio, core.engines, core.market, core.drawdown)
+        snapshot = codec.encode_snapshot(kept)
         await asyncio.wrap_future(self._writer.snapshot(self._sink.seq, now_ns, snapshot))
         self._end("complete" if complete else "interrupted", reason)
 

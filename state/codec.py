@@ -12,7 +12,7 @@ import hashlib
 import math
 from decimal import Decimal
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import msgspec.inspect
@@ -29,12 +29,21 @@ _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
 
 
 class Snapshot(msgspec.Struct):
-    """A cache of the fold: the whole portfolio after the entry that the snapshot is named by."""
+    """A cache of the fold: the whole portfolio after the entry that the snapshot is named by.
+
+    Beside it what the journal does not hold and later decisions depend on, as ``state()`` gave it:
+    ``engines`` by key, market ``series`` by ``SYMBOL/interval in ns``, and the ``drawdown`` watch.
+    What is absent must be shown its bars again.
+    """
 
     portfolio: Portfolio
+    engines: dict[str, Any] = msgspec.field(default_factory=dict)
+    series: dict[str, Any] = msgspec.field(default_factory=dict)
+    drawdown: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 _SNAPSHOT_DECODER: Final = msgspec.json.Decoder(Snapshot)
+_ANY: Final = msgspec.json.Decoder()
 
 
 def encode(entry: Entry) -> bytes:
@@ -85,9 +94,22 @@ def digest(payload: bytes) -> str:
     return hashlib.blake2b(payload, digest_size=16).hexdigest()
 
 
-def encode_snapshot(portfolio: Portfolio) -> bytes:
-    """Write a snapshot. Mappings keep their order, since what is forgotten first depends on it."""
-    return _ENCODER.encode(Snapshot(portfolio))
+def encode_snapshot(snapshot: Snapshot | Portfolio) -> bytes:
+    """Write a snapshot, or one of a portfolio alone.
+
+    Mappings keep their order, since what is forgotten first depends on it.
+    """
+    if isinstance(snapshot, Portfolio):
+        snapshot = Snapshot(snapshot)
+    return _ENCODER.encode(snapshot)
+
+
+def survives(state: object) -> bool:
+    """Say whether a state is JSON through and through, so that a snapshot gives it back equal."""
+    try:
+        return bool(_ANY.decode(_ENCODER.encode(state)) == state)
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def decode_snapshot(payload: bytes) -> Snapshot:

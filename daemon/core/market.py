@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from state.bars import Bar
 from state.instruments import Grid
@@ -64,6 +64,17 @@ class Series:
         self.count += 1
         self.close = bar.close
         self.last_ns = bar.close_ns
+
+    def state(self) -> dict[str, Any]:
+        """Return what later answers depend on, as JSON values."""
+        return {
+            "atr": self.atr, "close": self.close, "last_ns": self.last_ns, "count": self.count
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what ``state`` returned."""
+        self.atr, self.close = float(state["atr"]), float(state["close"])
+        self.last_ns, self.count = int(state["last_ns"]), int(state["count"])
 
 
 _ALPHA: Final = 1 / ATR_BARS
