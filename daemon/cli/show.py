@@ -123,11 +123,12 @@ def show() -> None:
 
 
 def _table(
-    columns: Sequence[str], shown: int | None = None
+    columns: Sequence[str], spare: Sequence[str] = (), shown: int | None = None
 ) -> Callable[[Callable[[Choice, Options], Rows]], click.Command]:
     """Make a verb of ``show`` from a function that returns its rows.
 
-    People get the first ``shown`` columns; CSV and JSON hold them all.
+    People get the first ``shown`` columns, on a narrow terminal without those of ``spare`` (the
+    first one goes first); CSV and JSON hold them all.
     """
 
     def decorate(rows: Callable[[Choice, Options], Rows]) -> click.Command:
@@ -147,7 +148,7 @@ def _table(
             style: Style = "csv" if as_csv else "json" if is_json else "text"
             found = rows(Choice(run, since_ns, strategy, symbol, limit), options)
             if style == "text":
-                print_rows(columns[:shown], [row[:shown] for row in found], style)
+                print_rows(columns[:shown], [row[:shown] for row in found], style, spare)
             else:
                 print_rows(columns, found, style)
 
@@ -187,7 +188,7 @@ def _read(
     return asyncio.run(opened())
 
 
-@_table(TRADES, 10)
+@_table(TRADES, ("entry_fill", "exit_fill", "quantity"), shown=10)
 def _trades(choice: Choice, options: Options) -> Rows:
     """Show closed trades, newest last.
 
@@ -229,7 +230,7 @@ def _trade_row(one: Trade) -> Sequence[Cell]:
     )
 
 
-@_table(POSITIONS)
+@_table(POSITIONS, ("trade_id", "quantity"))
 def _positions(choice: Choice, options: Options) -> Rows:
     """Show open positions with the stop and target of their first plan (see: show plans).
 
@@ -260,7 +261,7 @@ def _positions(choice: Choice, options: Options) -> Rows:
     return _newest(rows, choice)
 
 
-@_table(ORDERS)
+@_table(ORDERS, ("intent_id", "filled", "trigger", "quantity", "side"))
 def _orders(choice: Choice, options: Options) -> Rows:
     """Show orders, newest last, with their state and the code behind it.
 
@@ -314,7 +315,7 @@ def _equity(choice: Choice, options: Options) -> Rows:
     ]
 
 
-@_table(DAYS)
+@_table(DAYS, ("open_positions", "gross", "start_equity"))
 def _days(choice: Choice, options: Options) -> Rows:
     """Show the portfolio days that have rolled, newest last.
 
@@ -340,7 +341,7 @@ def _days(choice: Choice, options: Options) -> Rows:
     ]
 
 
-@_table(PLANS)
+@_table(PLANS, ("trade_id", "risk"))
 def _plans(choice: Choice, options: Options) -> Rows:
     """Show what protects each open position now: stop, target, time-stop, initial risk.
 
@@ -388,7 +389,7 @@ def _cooldowns(choice: Choice, options: Options) -> Rows:
     return _newest(rows, choice)
 
 
-@_table(RUNS)
+@_table(RUNS, ("started", "mode", "ended"))
 def _runs(choice: Choice, options: Options) -> Rows:
     """Show the runs there are, newest last.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import textwrap
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import msgspec
 
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import Instant, folder_of
-from daemon.cli.table import lines
+from daemon.cli.table import terminal_width, wrapped_lines
 from daemon.core.plain import plain
 from daemon.runtime.run_folder import DATABASE
 from state.entries import Decided
@@ -55,7 +56,7 @@ def why(
     if as_json or options.json:
         click.echo(msgspec.json.format(msgspec.json.encode(_object(seq, decided))).decode())
         return
-    for line in _text(seq, decided, at_ns):
+    for line in _text(seq, decided, at_ns, terminal_width()):
         click.echo(line)
 
 
@@ -98,12 +99,15 @@ def _object(seq: int, decided: Decided) -> dict[str, object]:
     }
 
 
-def _text(seq: int, decided: Decided, at_ns: int | None) -> list[str]:
+def _text(seq: int, decided: Decided, at_ns: int | None, width: int | None) -> list[str]:
     action = decided.action
     wish = f"enter {side_name(action.side)}" if isinstance(action, Signal) else "exit or cancel"
-    found = [
+    asked = (
         f"{plain(decided.strategy)} {plain(decided.symbol)} asked to {wish} at "
-        f"{utc_text(decided.at_ns)} (bar of {utc_text(decided.bar_open_ns)}, entry {seq})",
+        f"{utc_text(decided.at_ns)} (bar of {utc_text(decided.bar_open_ns)}, entry {seq})"
+    )
+    found = [
+        *_wrapped(asked, width),
         f"outcome: {plain(decided.outcome)}"
         + (f", order {plain(decided.intent_id)}" if decided.intent_id else ""),
     ]
@@ -114,9 +118,17 @@ def _text(seq: int, decided: Decided, at_ns: int | None) -> list[str]:
             ("yes" if one.allowed else "NO", one.gate, one.code, one.observed, one.limit)
             for one in decided.verdicts
         ]
-        found += ["", *lines(("ok", "gate", "code", "observed", "limit"), rows)]
+        columns = ("ok", "gate", "code", "observed", "limit")
+        found += ["", *wrapped_lines(columns, [list(map(plain, row)) for row in rows], width)]
     for code in dict.fromkeys(one.code for one in decided.verdicts if not one.allowed):
         reason = REASONS.get(code)
         if reason is not None:
-            found += ["", f"{code}: {reason.meaning}", f"  What to do: {reason.remedy}"]
+            found += ["", *_wrapped(f"{code}: {reason.meaning}", width)]
+            found += _wrapped(f"  What to do: {reason.remedy}", width)
     return found
+
+
+def _wrapped(line: str, width: int | None) -> list[str]:
+    if width is None:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent="  ", break_on_hyphens=False)
