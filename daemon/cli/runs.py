@@ -31,13 +31,23 @@ def data_dir(options: Options) -> Path:
 def folder_of(options: Options, run: str | None) -> Path:
     """Return the folder of the run meant: by name, by path, or the newest.
 
+    With ``-c`` or ``--portfolio`` the newest of that portfolio: several may share a data folder.
+
     Raises:
         ConfigError: the configuration cannot be read.
         RunMissing: there is no such run.
     """
     if run is not None and (os.sep in run or run.startswith(".")):
         return resolve(Path(), run)
-    return resolve(data_dir(options), run)
+    return resolve(data_dir(options), run, _portfolio(options))
+
+
+def _portfolio(options: Options) -> str | None:
+    if options.portfolio is not None or not options.config_paths:
+        return options.portfolio
+    from config.locate import locate
+
+    return locate(options.config_paths, os.environ).portfolio_id
 
 
 class Instant(click.ParamType[int]):

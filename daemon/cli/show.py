@@ -16,6 +16,7 @@ import msgspec
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import Instant, data_dir, folder_of
 from daemon.cli.table import Cell, Style, print_rows
+from daemon.core.plain import plain
 from daemon.core.status import StatusObject
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.run_index import manifest_of, runs
@@ -146,7 +147,10 @@ def _table(
         ) -> None:
             is_json = as_json or options.json
             style: Style = "csv" if as_csv else "json" if is_json else "text"
-            found = rows(Choice(run, since_ns, strategy, symbol, limit), options)
+            choice = Choice(run, since_ns, strategy, symbol, limit)
+            found = rows(choice, options)
+            if not found and (strategy or symbol):
+                _name_known(choice, options)
             if style == "text":
                 print_rows(columns[:shown], [row[:shown] for row in found], style, spare)
             else:
@@ -159,6 +163,19 @@ def _table(
         return command
 
     return decorate
+
+
+def _name_known(choice: Choice, options: Options) -> None:
+    """Say on stderr which names the run has, where a filter is none of them."""
+    found = last_status(folder_of(options, choice.run))
+    engines = [] if found is None else found.engines
+    for what, given, known in (
+        ("strategy", choice.strategy, {one.strategy for one in engines}),
+        ("symbol", choice.symbol, {one.symbol for one in engines}),
+    ):
+        if given and known and given.casefold() not in map(str.casefold, known):
+            names = ", ".join(plain(one) for one in sorted(known))
+            click.echo(f"note: the run has no {what} {given!r}; it has {names}", err=True)
 
 
 def _params() -> list[click.Parameter]:

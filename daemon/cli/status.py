@@ -145,11 +145,7 @@ def _figures(now: StatusObject) -> list[str]:
             f"{today.r_total:+.2f}, open {today.r_open:+.2f}), {today.trades} trades, "
             f"{today.pnl_total:+.2f} {equity.currency}",
         ),
-        *_field(
-            "windows",
-            f"{'open' if now.window.active else 'closed'}; next opening "
-            f"{now.window.next_open or '-'}, closing {now.window.next_close or '-'}",
-        ),
+        *_field("windows", _windows(now)),
         *_field(
             "entries",
             f"{now.gates.allowed} allowed, {now.gates.denied} denied; hour {hour}, day {day}, "
@@ -161,6 +157,15 @@ def _figures(now: StatusObject) -> list[str]:
             f"{now.feed.refused} refused",
         ),
     ]
+
+
+def _windows(now: StatusObject) -> str:
+    opening = f"next opening {now.window.next_open or '-'}"
+    return (
+        f"open until {now.window.next_close}; {opening}"
+        if now.window.active
+        else (f"closed; {opening}")
+    )
 
 
 def _positions(now: StatusObject) -> list[str]:

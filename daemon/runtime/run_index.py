@@ -35,13 +35,15 @@ def runs(data_dir: Path) -> list[Path]:
     return sorted((one for one in found if not one.name.startswith(".")), key=lambda p: p.name)
 
 
-def resolve(data_dir: Path, run: str | None) -> Path:
-    """Return the folder of a run given by name or path; None: the newest.
+def resolve(data_dir: Path, run: str | None, portfolio: str | None = None) -> Path:
+    """Return the folder of a run given by name or path; None: the newest (of ``portfolio``).
 
     Raises:
         RunMissing: there is none, with what there is and what to do.
     """
     known = runs(data_dir)
+    if run is None and portfolio is not None and known:
+        return _newest_of(portfolio, known, data_dir)
     if run is None:
         if not known:
             raise RunMissing(
@@ -62,6 +64,19 @@ def resolve(data_dir: Path, run: str | None) -> Path:
     raise RunMissing(
         f"there is no run {run!r} among the {len(known)} in {data_dir / RUNS}{hint};"
         " `foliod show runs` lists them"
+    )
+
+
+def _newest_of(portfolio: str, known: list[Path], data_dir: Path) -> Path:
+    others = set()
+    for one in reversed(known):
+        owner = manifest_of(one).portfolio_id
+        if owner == portfolio:
+            return one
+        others.add(owner or "?")
+    raise RunMissing(
+        f"portfolio {portfolio!r} has no run among the {len(known)} in {data_dir / RUNS}, which are"
+        f" of {', '.join(sorted(others))}; `foliod show runs` lists them"
     )
 
 

@@ -166,6 +166,37 @@ def test_the_newest_run_is_meant_unless_one_is_named(tmp_path: Path) -> None:
     assert old.name in call(tmp_path, "status", str(old)).output
 
 
+def test_the_newest_run_of_a_named_portfolio_is_meant(tmp_path: Path) -> None:
+    """Portfolios may share a data folder; --portfolio and -c ask about one of them."""
+    own = make(tmp_path, two_days())
+    other = make(tmp_path, beginning(), name="20180101T000000Z-rnew")
+    path = other / "run.json"
+    path.write_text(path.read_text().replace('"main"', '"other"'))
+    (tmp_path / "c.toml").write_text('[portfolio]\nid = "main"\ndata_dir = "."\n')
+    config = ["-c", str(tmp_path / "c.toml")]
+    assert resolve(tmp_path, None) == other
+    assert own.name in CliRunner().invoke(cli, [*config, "status"]).output
+    asked = CliRunner().invoke(cli, [*config, "--portfolio", "other", "status"])
+    assert other.name in asked.output
+    with pytest.raises(RunMissing, match=r"'third' has no run among the 2.*of main, other"):
+        resolve(tmp_path, None, "third")
+
+
+def test_a_filter_that_is_no_name_is_told_the_names(data_dir: Path) -> None:
+    """An empty table may be a typing mistake: stderr says which names there are, stdout none."""
+    engine = {
+        **{"symbol": "EURUSD", "strategy": "orb", "kind": "ORB", "interval": "5m"},
+        **{"params_set": "default", "params": {}, "windows": [], "spread_pips": 1.0},
+        **{"active": False, "next_open": None, "next_close": None, "quarantined": False},
+    }
+    path = sorted((data_dir / "runs" / NAME / "logs").glob("portfolio_live_*"))[-1]
+    last = json.loads(path.read_text().splitlines()[-1])
+    path.write_text(json.dumps({**last, "engines": [engine]}) + "\n")
+    result = call(data_dir, "show", "trades", "--symbol", "EURUSX")
+    assert result.stdout == "none\n"
+    assert "no symbol 'EURUSX'; it has EURUSD" in result.stderr
+
+
 def test_an_unknown_run_is_refused_with_the_nearest_name(data_dir: Path) -> None:
     """UX: where, what was given, what there is, what to do."""
     error = failure(call(data_dir, "status", "20170201T000000Z-rabd"))
