@@ -35,7 +35,7 @@ NAME: Final = "parquet"
 LOOKS_LIKE: Final = "Parquet with columns ts, open, high, low, close[, volume][, ask_open...]"
 _WHAT: Final = "Parquet"
 _BATCH: Final = 65_536
-_BUFFER: Final = 1 << 16
+_BUFFER: Final = 1 << 14
 
 
 def recognise(path: Path) -> Layout:
