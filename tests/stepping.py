@@ -92,6 +92,7 @@ class Scripts:
     at_end: str = "close"
     flatten_before_s: int = 0
     reduce_fraction: float = 0.5
+    interval_ns: int = M5
 
 
 class Scene:
@@ -118,7 +119,9 @@ class Scene:
     ) -> None:
         """Wire it. ``gates`` stand between the window and the sizing gate."""
         self.grids = {one.symbol: Grid(one) for one in instruments}
-        series = [Series(grid, M5) for grid in self.grids.values()]
+        keys = {(symbol, M5) for symbol in self.grids}
+        keys |= {(one.symbol, one.interval_ns) for one in scripts}
+        series = [Series(self.grids[symbol], interval_ns) for symbol, interval_ns in sorted(keys)]
         engines = [self._engine(one) for one in scripts]
         self.portfolio = Portfolio()
         self.costs = costs or Costs()
@@ -157,7 +160,7 @@ class Scene:
 
     def _engine(self, one: Scripts) -> Engine:
         grid = self.grids[one.symbol]
-        context = Context(one.symbol, M5, grid.pip, grid.tick, grid.tie, one.schedule)
+        context = Context(one.symbol, one.interval_ns, grid.pip, grid.tick, grid.tie, one.schedule)
         return Engine(
             Scripted(context, NoParams(), one.script),
             one.name,
@@ -174,16 +177,17 @@ class Scene:
         return self
 
     def step(self, bars: Mapping[str, Sequence[Bar]]) -> Scene:
-        """Step through bars, instant by instant, symbols alphabetically."""
+        """Step through bars, instant by instant, by symbol and then interval."""
         instants: dict[int, list[tuple[str, Bar]]] = {}
         for symbol in sorted(bars):
-            for bar in bars[symbol]:
+            for bar in sorted(bars[symbol], key=lambda one: one.close_ns - one.open_ns):
                 instants.setdefault(bar.close_ns, []).append((symbol, bar))
         for now_ns in sorted(instants):
             if not self._started:
                 self._started = True
                 self.stepper.start(instants[now_ns][0][1].open_ns, [])
-            pairs = [(self.stepper.lanes[(name, M5)], bar) for name, bar in instants[now_ns]]
+            lanes = self.stepper.lanes
+            pairs = [(lanes[(name, b.close_ns - b.open_ns)], b) for name, b in instants[now_ns]]
             self.stepper.step(now_ns, pairs)
         return self
 

@@ -6,12 +6,16 @@ import hashlib
 from typing import Final
 
 from daemon.core.engine import Engine
+from state.errors import StrategyError
 from state.instruments import Grid
+from state.levels import protection
 from state.orders import Intent
 from state.signals import Signal
 from state.units import NEVER_NS, SECOND_NS
 
 _ID_BYTES: Final = 9
+_FURTHEST_TICKS: Final = 1 << 45
+"""With room to spare below int64, since a target in R may lie further away from the real fill."""
 
 
 def intent_id(portfolio_id: str, engine_key: str, purpose: str, at_ns: int, ordinal: int) -> str:
@@ -53,13 +57,17 @@ def entry_intent(
     slippage: float,
     min_stop: float,
 ) -> Intent:
-    """Turn a signal into an order: levels on ticks, times fixed, identity from content."""
+    """Turn a signal into an order: levels on ticks, times fixed, identity from content.
+
+    Raises:
+        StrategyError: a level is beyond every price.
+    """
     trigger = None if signal.trigger is None else grid.nearest(signal.trigger)
     limit = None if signal.limit is None else grid.nearest(signal.limit)
     level = trigger if trigger is not None else limit
     name = intent_id(portfolio_id, engine.key, "entry", now_ns, 0)
     until_ns, time_stop_ns = entry_until(engine, now_ns)
-    return Intent(
+    intent = Intent(
         intent_id=name,
         purpose="entry",
         trade_id=name,
@@ -83,3 +91,19 @@ def entry_intent(
         slippage=slippage,
         min_stop=min_stop,
     )
+    _refuse_beyond(grid, intent)
+    return intent
+
+
+def _refuse_beyond(grid: Grid, intent: Intent) -> None:
+    """Refuse levels that no price reaches and no journal could hold: a strategy's mistake."""
+    stop, target = protection(grid, intent, grid.nearest(intent.reference))
+    levels = {
+        "trigger": intent.trigger_ticks, "limit": intent.limit_ticks, "stop": stop, "target": target
+    }  # fmt: skip
+    for name, ticks in levels.items():
+        if ticks is not None and abs(ticks) > _FURTHEST_TICKS:
+            raise StrategyError(
+                f"a signal's {name} is {abs(ticks) * grid.tick:.6g} away from 0, allowed: up to"
+                f" {_FURTHEST_TICKS * grid.tick:.6g}"
+            )

@@ -17,17 +17,20 @@ from adapters.brokers.paper import PaperFaults
 from daemon.core.calendar import Schedule, WindowSpec
 from daemon.core.commands import Command
 from daemon.core.market import Costs
+from daemon.core.strategy import NoParams
 from daemon.core.supervisors.drawdown import DrawdownLock, DrawdownWatch
+from daemon.core.supervisors.freshness import Freshness
 from daemon.core.supervisors.rstop import RStopWatch
 from daemon.core.supervisors.strategy_day import StrategyDayWatch
 from state.bars import Bar
+from state.codec import decode, encode
 from state.entries import DayRolled, EquityMarked, HaltSet, IntentRecorded, OrderChanged
 from state.errors import LedgerError
 from state.ledger import apply
 from state.signals import Exit, Signal
 from state.units import DAY_NS, HOUR_NS, MINUTE_NS, utc_text
 from tests.builders import bar, eurusd
-from tests.stepping import M5, Scene, Scripts
+from tests.stepping import M5, Scene, Scripted, Scripts
 
 EIGHT = 17_168 * DAY_NS + 8 * HOUR_NS
 """2017-01-02 08:00 UTC, a Monday."""
@@ -351,3 +354,180 @@ def test_the_ledger_names_an_unknown_event() -> None:
         odd = OrderChanged(EIGHT + M5, intent.intent_id, event)
         with pytest.raises(LedgerError, match=f"unknown event '{event}' .* known: SUBMIT, ACCEPT"):
             apply(scene.portfolio, scene.portfolio.seq + 1, odd)
+
+
+# Several engines ----------------------------------------------------------------------------------
+
+
+def test_engines_of_two_intervals_decide_by_symbol_and_name() -> None:
+    """At 08:05 a 5m engine ``a`` and 1m engines ``b`` and ``0`` of one symbol speak: 0, a, b.
+
+    Each fills at the next open of its own bars: 08:05 for all, known at 08:06 and at 08:10.
+    """
+    minute = MINUTE_NS
+    scripts = [
+        hand({0: LONG}, name="a"),
+        hand({4: LONG}, name="b", interval_ns=minute),
+        hand({4: LONG}, name="0", interval_ns=minute),
+    ]
+    fine = [bar(EIGHT + n * minute, 1.1, 1.1, 1.1, 1.1, minutes=1) for n in range(10)]
+    scene = Scene([eurusd()], scripts).run({"EURUSD": [*fine, flat(0), flat(1)]})
+    assert [x.strategy for x in scene.decisions()] == ["0", "a", "b"]
+    assert [(x.strategy, utc_text(x.at_ns)[11:16]) for x in scene.fills()] == [
+        ("0", "08:06"),
+        ("b", "08:06"),
+        ("a", "08:10"),
+    ]
+    assert {utc_text(x.filled_ns)[11:16] for x in scene.fills()} == {"08:05"}
+
+
+class Raising(Scripted):
+    """Raises at its bar number 1."""
+
+    def on_bar(self, bar: Bar, in_window: bool) -> Any:  # noqa: ANN401
+        """Answer once, then raise."""
+        if self._count == 1:
+            raise ZeroDivisionError("at its second bar")
+        return super().on_bar(bar, in_window)
+
+
+def test_quarantine_inside_an_instant_leaves_the_others_alone() -> None:
+    """``a`` raises at 08:10: its stop-entry is cancelled there, ``b`` is asked at that very T."""
+    scene = Scene([eurusd()], [hand({0: Signal(1, trigger=1.2, stop=1.19)}, "a"), hand({1: LONG})])
+    engine = scene.desk.engines["EURUSD/a"]
+    raising = Raising(engine.strategy.context, NoParams(), {0: Signal(1, trigger=1.2, stop=1.19)})
+    engine.strategy, engine.answer = raising, raising.on_bar
+    scene.run({"EURUSD": [flat(n) for n in range(3)]})
+    assert scene.cancels() == ["ENGINE_QUARANTINED"]
+    assert [(x.strategy, x.outcome) for x in scene.decisions()] == [
+        ("a", "ACCEPTED"),
+        ("hand", "ACCEPTED"),
+    ]
+    assert list(scene.portfolio.quarantined) == ["EURUSD/a"]
+
+
+@pytest.mark.parametrize("level", [1e15, 1e300])
+def test_a_level_beyond_every_number_quarantines_its_engine_only(level: float) -> None:
+    """A sell with such a stop, and a buy with such a target, never reach the journal as orders."""
+    scripts = [
+        hand({0: Signal(-1, stop=level)}, "a"),
+        hand({0: Signal(1, stop=1.099, target=level)}, "b"),
+        hand({0: Signal(1, stop=1.099, target_r=level)}, "c"),
+        hand({0: Signal(1, stop=1.099, target_distance=level)}, "d"),
+        hand({0: Signal(1, trigger=level, stop=1.099)}, "e"),
+        hand({0: Signal(-1, stop_distance=level)}, "f"),
+        hand({1: LONG}, "g"),
+    ]
+    scene = Scene([eurusd()], scripts).run({"EURUSD": [flat(0), flat(1), flat(2)]})
+    assert [x.strategy for x in scene.fills()] == ["g"]
+    assert sorted(scene.portfolio.quarantined) == [f"EURUSD/{name}" for name in "abcdef"]
+    for entry in scene.sink.entries:
+        assert decode(encode(entry)) is not None
+
+
+# Rates --------------------------------------------------------------------------------------------
+
+
+def test_no_rate_or_a_stale_one_refuses_entries_and_lets_exits_pass() -> None:
+    """A EUR portfolio trading GBPUSD: dollars convert at EURUSD's close.
+
+    Before EURUSD's first bar there is no rate (08:05 denied). At 08:10 there is: accepted. EURUSD
+    then stays silent: at 08:25 its rate is 15 minutes old, above 10 minutes, and ``b`` is denied;
+    the stop of ``a`` in that bar is booked at the last rate, 1 / 1.25 = 0.8.
+    """
+    pound = msgspec.structs.replace(eurusd(), symbol="GBPUSD")
+    scene = Scene(
+        [eurusd(), pound],
+        [
+            Scripts("GBPUSD", "a", {0: LONG, 1: LONG}),
+            Scripts("GBPUSD", "b", {4: LONG}),
+        ],
+        gates=[Freshness(2, 600)],
+        base_currency="EUR",
+        conversion={"USD": ("EURUSD", "EUR", "USD")},
+    ).run(
+        {
+            "EURUSD": [flat(1, 1.25)],
+            "GBPUSD": [*(flat(n) for n in range(4)), one(4, 1.1, 1.1, 1.098, 1.1)],
+        }
+    )
+    outcomes = [(x.strategy, x.outcome) for x in scene.decisions()]
+    assert outcomes == [("a", "NO_RATE"), ("a", "ACCEPTED"), ("b", "STALE_RATE")]
+    leave = scene.exits()[0]
+    # -0.00126 USD x 0.8, rounded half-even to 8 places
+    assert (leave.rate, leave.pnl) == (Decimal("0.800000000000"), Decimal("-0.00100800"))
+
+
+# Days and nights ----------------------------------------------------------------------------------
+
+
+def test_a_window_over_midnight_closes_on_the_next_date() -> None:
+    """22:00-02:00 UTC: bought at 23:55, the day rolls, sold at 02:00 of Tuesday."""
+    night = Schedule([WindowSpec(22 * 3600, 2 * 3600, "UTC", WORKDAYS)])
+    start = (EIGHT // DAY_NS) * DAY_NS + 23 * HOUR_NS + 50 * MINUTE_NS
+    bars = [bar(start + n * M5, 1.1, 1.1, 1.1, 1.1) for n in range(28)]
+    scene = Scene([eurusd()], [hand({0: LONG}, schedule=night)]).run({"EURUSD": bars})
+    assert [(x.reason, utc_text(x.filled_ns)) for x in scene.exits()] == [
+        ("TIME", "2017-01-03T02:00:00Z")
+    ]
+    assert scene.exits()[0].day - scene.fills("entry")[0].day == 1
+
+
+def test_an_hour_over_a_half_hour_midnight_belongs_to_the_day_it_opened() -> None:
+    """Asia/Kolkata rolls at 18:30 UTC, inside the bar 18:00-19:00 whose stop is hit.
+
+    "Stop fills belong to the trading day in which the bar opened": R counts for 2 January although
+    3 January began at 18:30, and the R-stop of -1 R does not latch 3 January.
+    """
+    hour = [
+        bar((EIGHT // DAY_NS) * DAY_NS + n * HOUR_NS, 1.1, 1.1, low, 1.1, minutes=60)
+        for n, low in ((16, 1.1), (17, 1.1), (18, 1.098), (19, 1.1))
+    ]
+    scene = Scene(
+        [eurusd()],
+        [hand({0: LONG}, interval_ns=HOUR_NS)],
+        watches=[RStopWatch(-1.0, open_r=True)],
+        zone="Asia/Kolkata",
+    ).run({"EURUSD": hour})
+    rolled = next(x for x in scene.sink.entries if isinstance(x, DayRolled))
+    leave = scene.exits()[0]
+    assert utc_text(rolled.at_ns)[11:16] == "18:30"
+    assert (leave.reason, leave.day, rolled.next_day) == ("SL", rolled.day, leave.day + 1)
+    assert scene.portfolio.days[rolled.day].r == pytest.approx(-126 / 113, abs=1e-12)
+    assert halts(scene) == []
+
+
+def test_r_of_a_trade_with_a_partial_exit() -> None:
+    """4 lots from 1.10013, 2 sold at 08:10 at 1.1004 - 0.00013, 2 at the stop, 1.09887.
+
+    (2 x 0.00014 - 2 x 0.00126) / (4 x 0.00113) = -224 / 452 R. Until the trade closes nothing is
+    realised; its open R at 08:15 (1.0998) counts the 2 lots left: 2 x -0.00033 / 0.00452.
+    """
+    script = hand({0: LONG}, schedule=window(8 * 3600 + 600), at_end="reduce")
+    scene = Scene([eurusd()], [script], quantity="4")
+    scene.step({"EURUSD": [flat(0), flat(1), one(2, 1.1004, 1.1004, 1.0998, 1.0998)]})
+    marks = scene.desk.marks(EIGHT + 3 * M5)
+    assert (marks.realised_r, marks.open_r) == (0.0, pytest.approx(-66 / 452, abs=1e-9))
+    scene.step({"EURUSD": [one(3, 1.1, 1.1, 1.098, 1.1)]})
+    assert scene.desk.marks(EIGHT + 4 * M5).realised_r == pytest.approx(-224 / 452, abs=1e-12)
+
+
+def test_an_entry_pending_at_the_end_stays_working() -> None:
+    """Only time-stops end with the history; without --close-at-end nothing else is touched."""
+    scene = Scene([eurusd()], [hand({0: LONG})]).run({"EURUSD": [flat(0)]})
+    assert scene.cancels() == [] and len(scene.portfolio.orders) == 1
+
+
+def test_worst_case_uses_the_atr_of_the_trades_own_bars() -> None:
+    """The 5m engine's bar of range 0.3 makes its ATR 0.3, so its stop pays 0.0003, not 0.0001.
+
+    Bought at 1.1 + 0.00003 + 0.0003 = 1.10033 with the stop at 1.0: sold at 0.99967 - R is
+    -0.10066 / 0.10033. The ATR of the 1m bars is 0.
+    """
+    fine = [bar(EIGHT + n * MINUTE_NS, 1.1, 1.1, 1.1, 1.1, minutes=1) for n in range(10)]
+    scripts = [hand({0: Signal(1, stop=1.0)}), hand({}, "fine", interval_ns=MINUTE_NS)]
+    scene = Scene([eurusd()], scripts)
+    scene.step({"EURUSD": [*fine, one(0, 1.1, 1.25, 0.95, 1.1), flat(1)]})
+    slippage = 0.3 * 13 / 14 / 1000  # ATR after the flat bar 08:05
+    worst = -(0.10033 + 0.00003 + slippage) / 0.10033
+    assert scene.desk.valuation.worst_r(EIGHT + 2 * M5) == pytest.approx(worst, abs=1e-9)
