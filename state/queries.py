@@ -127,9 +127,8 @@ class Book:
         wanted = _Where().least("at_ns", since_ns).least("seq", first)
         return await self._newest("equity", wanted, "seq", limit, EquityPoint)
 
-    async def marks(self) -> AsyncIterator[EquityPoint]:
-        """Yield every mark of equity, oldest first, streaming."""
-        after = 0
+    async def marks(self, after: int = 0) -> AsyncIterator[EquityPoint]:
+        """Yield the marks of equity of entries after number ``after``, oldest first, streaming."""
         while True:
             rows = await self._rows(
                 "SELECT * FROM equity WHERE seq > ? ORDER BY seq LIMIT ?", (after, _PAGE_ROWS)

@@ -1,4 +1,4 @@
-"""The report of each portfolio day: ``reports/daily/YYYY-MM-DD.json`` and ``.md`` (T2).
+"""The report of each portfolio day: ``reports/daily/YYYY-MM-DD.{json,md,html}`` (T2).
 
 Built from the database alone, all days in one pass. Provisional while the day has not rolled, final
 after; a final report is written again only when the operator's notes changed. The same database,
@@ -16,6 +16,9 @@ from typing import Final
 import msgspec
 
 from daemon.core.plain import markdown
+from daemon.reports import svg
+from daemon.reports.comparison import Baseline, Comparison, comparison_table
+from daemon.reports.html import page
 from daemon.reports.metrics import ReturnsSoFar, Sharpe, max_drawdown
 from daemon.reports.tally import (
     Extreme,
@@ -44,7 +47,8 @@ class DayReport(msgspec.Struct, frozen=True):
 
     ``final``: the day has rolled. ``sharpe`` is over the daily returns up to this day; ``drawdown``
     the largest fall below the day's own peak; ``denials`` counts binding denials by gate and code;
-    ``generated`` is the run's clock. ``schema`` is 1; fields are only ever added.
+    ``generated`` is the run's clock; ``baseline`` compares with the same day of another run.
+    ``schema`` is 1; fields are only ever added.
     """
 
     schema: int
@@ -70,6 +74,7 @@ class DayReport(msgspec.Struct, frozen=True):
     denials: Gates
     open_positions: int
     notes: str | None
+    baseline: Comparison | None = None
 
 
 class _Found(msgspec.Struct):
@@ -81,13 +86,22 @@ class _Found(msgspec.Struct):
     trades: dict[int, Tally]
     denials: dict[int, Gates]
     moved: dict[int, Decimal]
+    curves: dict[int, list[svg.Point]]
+    baseline: Baseline | None
 
 
-async def write_due(run_folder: Path, generated_ns: int, *, provisional: bool = True) -> list[Path]:
+async def write_due(
+    run_folder: Path,
+    generated_ns: int,
+    *,
+    provisional: bool = True,
+    baseline: Baseline | None = None,
+) -> list[Path]:
     """Write every daily report that is missing or provisional, and return the files written.
 
     ``generated_ns`` is the run's clock. With ``provisional`` the day that has not rolled gets a
-    report too. A report that would say the same as the one there is left alone.
+    report too. A report that would say the same as the one there is left alone. A ``baseline`` is
+    set beside every day; without one a final report keeps the comparison that it has.
 
     Raises:
         JournalError: the database cannot be read.
@@ -99,14 +113,15 @@ async def write_due(run_folder: Path, generated_ns: int, *, provisional: bool = 
         if opened is None or run is None:
             return []
         days = await book.days()
-        due = {one.day for one in days if _is_due(folder, one.day)}
+        due = {one.day for one in days if _is_due(folder, one.day, baseline)}
         if provisional:
-            present = await _present(book, opened, days)
+            present = await present_day(book, opened, days)
             days = [*days, present]
             due.add(present.day)
         if not due:
             return []
         found = await _collect(book, opened, run, days, min(due))
+        found.baseline = baseline
     written: list[Path] = []
     rolled = len(days) - 1 if provisional else len(days)
     returns = ReturnsSoFar()
@@ -118,7 +133,7 @@ async def write_due(run_folder: Path, generated_ns: int, *, provisional: bool = 
             )
         if day.day in due:
             report = _report(found, day, returns.sharpe(), generated_ns, final=index < rolled)
-            written += _write(folder, report)
+            written += _write(folder, report, found.curves.get(day.day, []))
     return written
 
 
@@ -130,16 +145,24 @@ def read_report(path: Path) -> DayReport | None:
         return None
 
 
-def _is_due(folder: Path, day: int) -> bool:
-    """Whether a day that has rolled lacks its final report with the present notes."""
+def _is_due(folder: Path, day: int, baseline: Baseline | None) -> bool:
+    """Whether a day that has rolled lacks its final report with the present notes and baseline."""
     name = day_text(day)
     old = read_report(folder / f"{name}.json")
-    if old is None or not old.final or not (folder / f"{name}.md").exists():
+    if old is None or not old.final or not _is_whole(folder, name):
+        return True
+    if baseline is not None and (old.baseline is None or old.baseline.run != baseline.run):
         return True
     return old.notes != _notes(folder, name)
 
 
-async def _present(book: Book, opened: PortfolioOpened, days: list[PortfolioDay]) -> PortfolioDay:
+def _is_whole(folder: Path, name: str) -> bool:
+    return all((folder / f"{name}.{kind}").exists() for kind in ("md", "html"))
+
+
+async def present_day(
+    book: Book, opened: PortfolioOpened, days: list[PortfolioDay]
+) -> PortfolioDay:
     """Return the day that has not rolled, as far as it went."""
     start = days[-1].end_equity if days else opened.cash
     since = days[-1].seq if days else 0
@@ -162,7 +185,7 @@ async def _collect(
     book: Book, opened: PortfolioOpened, run: RunStarted, days: list[PortfolioDay], first: int
 ) -> _Found:
     """Read the trades and denials of all days from ``first`` on, and all deposits."""
-    found = _Found(opened, run, days, {}, {}, {})
+    found = _Found(opened, run, days, {}, {}, {}, {}, None)
     async for trade in book.closed_trades(since_day=first):
         found.trades.setdefault(trade.trading_day, Tally()).add(trade)
     after = max((one.seq for one in days if one.day < first), default=0)
@@ -170,6 +193,11 @@ async def _collect(
         if decided.outcome != "ACCEPTED":
             _count(found.denials.setdefault(decided.day, {}), seq, decided)
     rolled = [one.seq for one in days]
+    async for mark in book.marks(after):
+        index = bisect_left(rolled, mark.seq)
+        if index < len(days):
+            point = (mark.at_ns, float(mark.equity))
+            found.curves.setdefault(days[index].day, []).append(point)
     async for line in book.entries_after(0, kinds=("CashMoved",)):
         index = bisect_left(rolled, line.seq)
         if isinstance(line.entry, CashMoved) and index < len(days):
@@ -212,6 +240,7 @@ def _report(
         denials=sorted_gates(found.denials.get(day.day, {})),
         open_positions=day.open_positions,
         notes=None,
+        baseline=found.baseline.compare(tally, day.day, day.day) if found.baseline else None,
     )
 
 
@@ -224,20 +253,27 @@ def _notes(folder: Path, name: str) -> str | None:
         return None
 
 
-def _write(folder: Path, report: DayReport) -> list[Path]:
-    """Write both files, unless they say the same already."""
+def _write(folder: Path, report: DayReport, curve: list[svg.Point]) -> list[Path]:
+    """Write all three files, unless they say the same already."""
     report = msgspec.structs.replace(report, notes=_notes(folder, report.date))
-    json_path, text_path = folder / f"{report.date}.json", folder / f"{report.date}.md"
-    old = read_report(json_path)
+    paths = [folder / f"{report.date}.{kind}" for kind in ("json", "md", "html")]
+    old = read_report(paths[0])
     if (
         old is not None
-        and text_path.exists()
+        and _is_whole(folder, report.date)
         and msgspec.structs.replace(report, generated=old.generated) == old
     ):
         return []
-    write_whole(text_path, text(report).encode())
-    write_whole(json_path, as_json(report))
-    return [json_path, text_path]
+    write_whole(paths[2], html(report, curve))
+    write_whole(paths[1], text(report).encode())
+    write_whole(paths[0], as_json(report))
+    return paths
+
+
+def html(report: DayReport, curve: list[svg.Point]) -> bytes:
+    """Write a report as a page; ``curve`` is the marked equity of the day (UTC ns, amount)."""
+    picture = svg.curve(curve, title="Equity", unit=report.currency)
+    return page("daily.html", report=report, money=report.currency, picture=picture)
 
 
 def text(report: DayReport) -> str:
@@ -271,6 +307,7 @@ def text(report: DayReport) -> str:
     lines += _table("By strategy", report.by_strategy, money)
     lines += _table("By symbol", report.by_symbol, money)
     lines += denials_table(report.denials)
+    lines += comparison_table(report.baseline)
     if report.notes is not None:
         lines += ["", "## Notes", "", report.notes.rstrip("\n")]
     return "\n".join(lines) + "\n"

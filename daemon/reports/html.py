@@ -64,7 +64,7 @@ def _shown(value: object) -> object:
 
 def grouped(value: Decimal | float | None) -> str:
     """Write money with two places and groups of thousands; a dash where there is none."""
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else f"{value:z,.2f}"
 
 
 def sign(value: Decimal | float | None) -> str:

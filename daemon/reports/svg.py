@@ -21,10 +21,10 @@ from state.units import DAY_NS, EPOCH_ORDINAL, HOUR_NS, SECOND_NS, day_text
 WIDTH: Final = 480
 """Of every picture, in its own units: 13 units of text stay readable on a phone."""
 
-_HEIGHT: Final = 230
+_HEIGHT: Final = 236
 _TOP: Final = 26
 _RIGHT: Final = 14
-_BOTTOM: Final = 38
+_BOTTOM: Final = 44
 _CHAR: Final = 7.4
 """Width of a digit in units, generously: labels must never be cut."""
 _COLUMNS: Final = 230
@@ -131,8 +131,8 @@ def heat(names: Sequence[str], rows: Sequence[Sequence[float | None]], *, title:
     count = len(names)
     if count < 2:
         return _svg(title, "", '<text x="10" y="60">Needs two engines that traded.</text>')
-    shown = [_cut(plain(name), 26) for name in names]
-    left = 34 + 6.2 * max(len(one) for one in shown)
+    shown = [_cut(plain(name), 22) for name in names]
+    left = 30 + 7.4 * max(len(one) for one in shown)
     size = min(34.0, (WIDTH - left - 4) / count)
     body = []
     for row, name in enumerate(shown):
@@ -186,7 +186,7 @@ def _mark(frame: _Frame, one: Mark) -> str:
     y = min(y + 10, _HEIGHT - _BOTTOM - 9)
     return (
         f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="8"/>'
-        f'<text class="small mid" x="{x:.1f}" y="{y + 4:.1f}">{escape(one.text)}</text>'
+        f'<text class="small mid" x="{x:.1f}" y="{y + 4:.1f}">{escape(plain(one.text))}</text>'
     )
 
 
@@ -197,10 +197,10 @@ def _cell(x: float, y: float, size: float, value: float | None) -> str:
         )
     kind = "gain" if value >= 0 else "loss"
     text = ""
-    if size >= 26:
+    if size >= 21:
         text = (
             f'<text class="tiny mid" x="{x + size / 2:.1f}" y="{y + size / 2 + 3.5:.1f}">'
-            f"{value:.1f}</text>"
+            f"{value:z.1f}</text>"
         )
     return (
         f'<rect class="{kind}" fill-opacity="{min(1.0, abs(value)) * 0.85 + 0.05:.2f}" '
@@ -237,7 +237,7 @@ def _numbers(ticks: Sequence[float], percent: bool) -> list[str]:
     if abs(step * 10**places - round(step * 10**places)) > 1e-6:
         places += 1
     end = " %" if percent else ""
-    return [f"{value * scale + 0.0:,.{places}f}{end}".replace("-0 %", "0 %") for value in ticks]
+    return [f"{value * scale:z,.{places}f}{end}" for value in ticks]
 
 
 def _time_axis(frame: _Frame) -> str:
@@ -291,7 +291,7 @@ def _time(at_ns: int) -> datetime:
 def _below(x: float, text: str) -> str:
     half = len(text) * _CHAR / 2
     x = min(max(x, half + 2), WIDTH - half - 2)
-    return f'<text class="mid" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}">{text}</text>'
+    return f'<text class="mid" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 22}">{text}</text>'
 
 
 def _axis_name(text: str) -> str:

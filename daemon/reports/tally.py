@@ -96,6 +96,11 @@ class _Sums:
         else:
             self.lost -= one.pnl
 
+    def merge(self, other: _Sums) -> None:
+        """Add the sums of other trades."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     @property
     def edge(self) -> Decimal:
         """P&L at prices before spread, slippage and fees."""
@@ -123,10 +128,25 @@ class Tally:
         self._strategies.setdefault(one.strategy, _Sums()).add(one)
         self._symbols.setdefault(one.symbol, _Sums()).add(one)
         self._versions.setdefault(one.version, _Sums()).add(one)
-        if one.pnl > (self._best.pnl if self._best else 0):
-            self._best = one
-        if one.pnl < (self._worst.pnl if self._worst else 0):
-            self._worst = one
+        self._take_extremes(one, one)
+
+    def _take_extremes(self, best: Trade | None, worst: Trade | None) -> None:
+        if best is not None and best.pnl > (self._best.pnl if self._best else 0):
+            self._best = best
+        if worst is not None and worst.pnl < (self._worst.pnl if self._worst else 0):
+            self._worst = worst
+
+    def merge(self, other: Tally) -> None:
+        """Add the trades of another tally."""
+        self._all.merge(other._all)
+        for mine, theirs in (
+            (self._strategies, other._strategies),
+            (self._symbols, other._symbols),
+            (self._versions, other._versions),
+        ):
+            for name, sums in theirs.items():
+                mine.setdefault(name, _Sums()).merge(sums)
+        self._take_extremes(other._best, other._worst)
 
     @property
     def winner(self) -> Extreme | None:
@@ -192,10 +212,10 @@ def _groups(sums: dict[str, _Sums]) -> list[Group]:
     return found
 
 
-def count_denial(gates: Gates, gate: str, code: str) -> None:
-    """Count one denial."""
+def count_denial(gates: Gates, gate: str, code: str, times: int = 1) -> None:
+    """Count a denial, or several."""
     codes = gates.setdefault(gate, {})
-    codes[code] = codes.get(code, 0) + 1
+    codes[code] = codes.get(code, 0) + times
 
 
 def sorted_gates(gates: Gates) -> Gates:
@@ -209,13 +229,13 @@ def rounded(value: float | None) -> float | None:
 
 
 def amount(value: Decimal | float | None) -> str:
-    """Write money or R with two places; a dash where there is none."""
-    return "-" if value is None else f"{value:.2f}"
+    """Write money or R with two places, no minus before 0.00; a dash where there is none."""
+    return "-" if value is None else f"{value:z.2f}"
 
 
 def percent(value: float | None) -> str:
     """Write a fraction as percent with one place; a dash where there is none."""
-    return "-" if value is None else f"{value * 100:.1f} %"
+    return "-" if value is None else f"{value * 100:z.1f} %"
 
 
 def as_json(report: msgspec.Struct) -> bytes:

@@ -49,10 +49,12 @@ async def test_every_day_gets_a_report_the_last_one_provisional(run: Path) -> No
     assert [one.name for one in written] == [
         "2017-01-05.json",
         "2017-01-05.md",
+        "2017-01-05.html",
         "2017-01-06.json",
         "2017-01-06.md",
+        "2017-01-06.html",
     ]
-    first, second = (read_report(one) for one in written[::2])
+    first, second = (read_report(one) for one in written[::3])
     assert first is not None and second is not None
     assert (first.final, second.final) == (True, False)
     assert (first.mode, first.config_hash, first.generated) == (
@@ -114,10 +116,15 @@ async def test_days_that_are_missing_are_caught_up(run: Path) -> None:
     before = contents(folder)
     (folder / "2017-01-05.json").write_bytes(before["2017-01-05.json"][:40])
     written = await write_due(run, NOW)
-    assert [one.name for one in written] == ["2017-01-05.json", "2017-01-05.md"]
-    (folder / "2017-01-05.md").unlink()
-    await write_due(run, NOW)
-    assert contents(folder) == before
+    assert [one.name for one in written] == [
+        "2017-01-05.json",
+        "2017-01-05.md",
+        "2017-01-05.html",
+    ]
+    for kind in ("md", "html"):
+        (folder / f"2017-01-05.{kind}").unlink()
+        await write_due(run, NOW)
+        assert contents(folder) == before
 
 
 async def test_a_provisional_report_becomes_final_when_the_day_rolls(tmp_path: Path) -> None:
@@ -130,7 +137,11 @@ async def test_a_provisional_report_becomes_final_when_the_day_rolls(tmp_path: P
     )  # fmt: skip
     write_run(run, [rolled])
     written = await write_due(run, NOW + HOUR_NS, provisional=False)
-    assert [one.name for one in written] == ["2017-01-06.json", "2017-01-06.md"]
+    assert [one.name for one in written] == [
+        "2017-01-06.json",
+        "2017-01-06.md",
+        "2017-01-06.html",
+    ]
     found = read_report(written[0])
     assert found is not None
     assert (found.final, found.end_equity, found.open_positions) == (True, Decimal("100.50"), 1)
@@ -141,7 +152,7 @@ async def test_the_operators_notes_are_included_and_never_written(run: Path) -> 
     await write_due(run, NOW)
     notes = run / "reports/daily/2017-01-05.notes.md"
     notes.write_text("broker was slow\n")
-    assert len(await write_due(run, NOW)) == 2
+    assert len(await write_due(run, NOW)) == 3
     assert "## Notes\n\nbroker was slow\n" in (run / "reports/daily/2017-01-05.md").read_text()
     assert notes.read_text() == "broker was slow\n"
     assert await write_due(run, NOW) == []
@@ -155,7 +166,7 @@ async def test_strategies_and_symbols_stand_by_pnl(tmp_path: Path) -> None:
         entries += opening(f"t{number}", at, name, 1, 105_000)
         entries += closing(f"t{number}", at + HOUR_NS, name, 1, 105_100, pnl, "target")
     run = write_run(tmp_path / "run", entries)
-    (path, _) = await write_due(run, NOW)
+    (path, _, _) = await write_due(run, NOW)
     found = read_report(path)
     assert found is not None
     assert [one.name for one in found.by_strategy] == ["a", "c", "b"]
@@ -212,7 +223,7 @@ async def test_an_empty_run_has_a_summary_and_a_report(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", beginning())
     summary = await write_summary(run, NOW)
     assert (summary.trades.trades, summary.trades.win_rate, summary.ended) == (0, None, "")
-    assert len(await write_due(run, NOW)) == 2
+    assert len(await write_due(run, NOW)) == 3
 
 
 async def test_a_run_without_entries_is_said(tmp_path: Path) -> None:
