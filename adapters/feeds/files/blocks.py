@@ -24,6 +24,8 @@ LINE_BYTES: Final = 1 << 20
 """A longer line is no row of a bar file; the limit keeps memory flat."""
 HEAD_BYTES: Final = 1 << 16
 _BOM: Final = b"\xef\xbb\xbf"
+_SAMPLE: Final = 40
+"""Bytes shown of a file that is no text."""
 _PARQUET: Final = b"PAR1"
 _GZIP: Final = b"\x1f\x8b"
 _STRANGERS: Final = {
@@ -126,9 +128,19 @@ def read_head(path: Path) -> Head:
     skip = len(_BOM) if start.startswith(_BOM) else 0
     text = start[skip:]
     if b"\0" in text:
-        first = text[:40].decode("latin-1")
-        raise FeedError(f"{path}: is binary, neither text nor Parquet; begins {shown(first)}")
+        raise FeedError(f"{path}: {_not_text(text)}")
     return Head(path, _lines(path, text, len(start)), False, is_gzip, skip)
+
+
+def _not_text(text: bytes) -> str:
+    """Say whether bytes with a NUL are of a binary file or of a text that was damaged."""
+    lines_before = text[: text.index(b"\0")].count(b"\n")
+    if lines_before and text[:_SAMPLE].isascii():
+        return (
+            f"line {lines_before + 1} holds NUL bytes, as after a crash while it was written; "
+            "fetch it again"
+        )
+    return f"is binary, neither text nor Parquet; begins {shown(text[:_SAMPLE].decode('latin-1'))}"
 
 
 def _lines(path: Path, text: bytes, read: int) -> tuple[str, ...]:

@@ -130,6 +130,10 @@ FILES: dict[str, tuple[bytes, str]] = {
     "blank": (b"\n\n \n", "has only blank lines"),
     "header only": (HEAD.encode(), "has a header and no rows"),
     "binary": (bytes(range(256)) * 40, "is binary"),
+    "nul": (
+        b"ts,open,high,low,close\n2017-01-02T07:00:00Z,1,1,1,1\n\0\0",
+        "line 3 holds NUL bytes",
+    ),
     "unknown": (b"hello,world\n1,2\n", "is no dialect foliod knows"),
     "missing column": (
         b"ts,open,high,low,clos,volume\n2021-03-10T00:00:00Z,1,1,1,1,1\n",
