@@ -5,10 +5,9 @@ It reads only. Each table is one verb; ``windows`` needs the configuration and i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import msgspec
@@ -21,9 +20,11 @@ from daemon.core.status import StatusObject
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.run_index import manifest_of, runs
 from daemon.runtime.status_lines import last_status
-from state.queries import Book, open_book
-from state.table_rows import OrderRow, Trade
 from state.units import DAY_NS, EPOCH_ORDINAL, NEVER_NS, day_text, utc_text
+
+if TYPE_CHECKING:
+    from state.queries import Book
+    from state.table_rows import OrderRow, Trade
 
 Rows = list[Sequence[Cell]]
 
@@ -197,6 +198,9 @@ def _read(
     choice: Choice, options: Options, ask: Callable[[Book], Coroutine[Any, Any, Result]]
 ) -> Result:
     """Ask the run's database one question."""
+    import asyncio
+
+    from state.queries import open_book
 
     async def opened() -> Result:
         async with open_book(folder_of(options, choice.run) / DATABASE) as book:
