@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from config.environment import PREFIX, SEPARATOR
+from config.locate import PREFIX, SEPARATOR
 from config.settings import Settings
 
 _CAPITALS: Final = ("instruments", "conversion")

@@ -7,13 +7,11 @@ only where there is a variable: making its settings class takes longer than most
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from config.locate import PREFIX, SEPARATOR
 from config.settings import Settings
 from config.types import nearest
-
-PREFIX: Final = "FOLIOD_"
-SEPARATOR: Final = "__"
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from config import consistency
-from config.environment import PREFIX, SEPARATOR, unknown_variables, variables
+from config.environment import unknown_variables, variables
 from config.facts import partial
-from config.locate import DEFAULT_DATA_DIR, config_paths, read_toml
+from config.locate import DEFAULT_DATA_DIR, PREFIX, SEPARATOR, config_paths, read_toml
 from config.problems import Where, field_problems, printable, where_text
 from config.profiles import is_file
 from config.settings import Settings

@@ -16,6 +16,10 @@ from typing import Any, Final
 
 from state.errors import ConfigError
 
+PREFIX: Final = "FOLIOD_"
+"""What the name of a variable that is a setting begins with."""
+SEPARATOR: Final = "__"
+"""Between the parts of such a name: FOLIOD_RISK__DAILY_R_STOP."""
 DEFAULT_NAME: Final = "foliod.toml"
 DEFAULT_DATA_DIR: Final = "var"
 PORTFOLIO_ID: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
@@ -109,8 +113,8 @@ def locate(
     Raises:
         ConfigError: a file cannot be read, or nothing says which portfolio.
     """
-    name: object = portfolio or _variable(environ, "FOLIOD_PORTFOLIO__ID")
-    given = _variable(environ, "FOLIOD_PORTFOLIO__DATA_DIR")
+    name: object = portfolio or _variable(environ, f"{PREFIX}PORTFOLIO{SEPARATOR}ID")
+    given = _variable(environ, f"{PREFIX}PORTFOLIO{SEPARATOR}DATA_DIR")
     files = () if name and data_dir else config_paths(paths)
     folder = Path()
     file_name: object = None
