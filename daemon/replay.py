@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO, Final
 
 import msgspec
@@ -47,6 +48,7 @@ SLICE_ROWS: Final = 16_384
 """Bars made into objects at a time: large enough to be fast, small enough to keep memory flat."""
 
 RUN_ID_BYTES: Final = 6
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 LOG_BYTES: Final = 1 << 20
 """A replayed day begins new log files only after this much: years would make thousands of them."""
 GC_OBJECTS: Final = 100_000
@@ -168,9 +170,9 @@ class Replay:
             FoliodError: the journal cannot be written, a file goes wrong, the books do not balance;
                 the manifest then says ``failed`` and why.
         """
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self.stop)
+        # Not the loop's own handlers: those wait for the loop, and a strategy that never returns
+        # would keep it from them.
+        before = {one: signal.signal(one, self._on_signal) for one in _STOPPING}
         try:
             self._folder.write_manifest(self._manifest)
             if self.options.config_text:
@@ -179,13 +181,22 @@ class Replay:
         except FoliodError as error:
             self._end("failed", str(error))
             raise
+        except KeyboardInterrupt:
+            self._end("interrupted", "INTERRUPTED")
+            raise
         except BaseException as error:
             self._end("failed", f"{type(error).__name__}: {error}")
             raise
         finally:
-            for name in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(name)
+            for one, handler in before.items():
+                signal.signal(one, handler)
             self._folder.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop after the day in hand; asked again, stop at once, whatever is at work."""
+        if self._stop:
+            raise KeyboardInterrupt
+        self.stop()
 
     def stop(self) -> None:
         """Ask the run to end after the simulated day in hand."""
@@ -195,7 +206,9 @@ class Replay:
         manifest = self._manifest
         manifest.state, manifest.reason = state, reason
         manifest.ended = utc_text(self._clock.now_ns())
-        manifest.first, manifest.last = utc_text(self._first_ns), utc_text(self._now_ns)
+        if self._first_ns:
+            manifest.first = utc_text(self._first_ns)
+            manifest.last = utc_text(max(self._now_ns, self._first_ns))
         self._folder.write_manifest(manifest)
 
     async def _run(self) -> ReplayResult:

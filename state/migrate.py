@@ -84,7 +84,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         raise JournalError(f"there is no journal at {path}")
     try:
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None
+            reading_uri(path), uri=True, timeout=_BUSY_S, isolation_level=None
         )
     except sqlite3.Error as problem:
         raise JournalError(f"{path} cannot be opened: {problem}") from problem
@@ -97,6 +97,17 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def reading_uri(path: Path) -> str:
+    """Return the read-only address of a database that exists.
+
+    Without a write-ahead log there is no writer, and the file alone is the database. Said so,
+    SQLite leaves no log files behind and reads in a folder that it may not write.
+    """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    is_at_rest = not path.with_name(path.name + "-wal").exists()
+    return address + "&immutable=1" if is_at_rest else address
 
 
 def version(connection: sqlite3.Connection) -> int:

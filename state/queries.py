@@ -18,7 +18,7 @@ import msgspec
 from state import codec
 from state.entries import DayRolled, Decided, Entry, PortfolioOpened, RunStarted
 from state.errors import JournalError
-from state.migrate import APPLICATION_ID, migrations
+from state.migrate import APPLICATION_ID, migrations, reading_uri
 from state.portfolio import Portfolio
 from state.table_rows import EquityPoint, OrderRow, PortfolioDay, RowType, Trade, typed
 
@@ -328,11 +328,7 @@ def _uri(path: Path) -> str:
     """Return the read-only address of a database that exists."""
     if not path.is_file():
         raise JournalError(f"there is no database at {path}; has the run started?")
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    # Without a write-ahead log there is no writer, and the file alone is the database. Said so,
-    # SQLite leaves no log files behind and reads in a folder that it may not write.
-    is_at_rest = not path.with_name(path.name + "-wal").exists()
-    return address + "&immutable=1" if is_at_rest else address
+    return reading_uri(path)
 
 
 async def _check(connection: aiosqlite.Connection, path: Path) -> None:

@@ -21,8 +21,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from daemon.core.engine import check_signal, checked
 from daemon.core.strategy import Strategy
 from state.bars import Bar
+from state.signals import Action, Signal
 from state.units import utc_text
 
 T = TypeVar("T")
@@ -197,8 +199,18 @@ def _run(
 
 
 def _answer(strategy: Strategy, bar: Bar, inside: bool, index: int) -> str:
-    action = _called(lambda: strategy.on_bar(bar, inside), index)
+    action = _called(lambda: _meant(strategy.on_bar(bar, inside)), index)
     return "" if action is None else repr(action)
+
+
+def _meant(answer: object) -> Action | None:
+    """Return an answer that means something; the desk would quarantine the engine of any other."""
+    if answer is None:
+        return None
+    action = checked(answer)
+    if isinstance(action, Signal):
+        check_signal(action)
+    return action
 
 
 def _called(call: Callable[[], T], index: int) -> T:

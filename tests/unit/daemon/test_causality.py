@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from daemon.core.strategies.registry import BUILT_IN
 from daemon.core.strategy import Context, NoParams, Strategy
 from daemon.runtime import hindsight, loading
 from state.bars import Bar, impossible
+from state.signals import Signal
 from state.units import DAY_NS, MINUTE_NS
 from tests.fakes import planted
 
@@ -215,3 +217,36 @@ def test_the_check_refuses_an_empty_history() -> None:
     """No bars prove nothing."""
     with pytest.raises(ValueError, match="found 0 bars"):
         causality.check(lambda: planted.Honest(_context(), NoParams()), [], [])
+
+
+class Shouting(Strategy):
+    """Answers with a word, which means nothing."""
+
+    def on_bar(self, bar: Bar, in_window: bool) -> Any:  # noqa: ANN401  wrong on purpose
+        """Answer every hundredth bar."""
+        self.count = getattr(self, "count", 0) + 1
+        return "buy" if self.count % 100 == 0 else None
+
+    def state(self) -> dict[str, Any]:
+        """Return how many bars were seen."""
+        return {"count": getattr(self, "count", 0)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self.count = state["count"]
+
+
+class Nonsense(Shouting):
+    """Answers with a stop that is no number."""
+
+    def on_bar(self, bar: Bar, in_window: bool) -> Any:  # noqa: ANN401  wrong on purpose
+        """Answer every hundredth bar."""
+        return Signal(1, stop=float("nan")) if super().on_bar(bar, in_window) else None
+
+
+@pytest.mark.parametrize("kind", [Shouting, Nonsense])
+def test_an_answer_that_means_nothing_is_refused(kind: type[Strategy]) -> None:
+    """What the desk would quarantine an engine for, the check says before."""
+    found = _checked(kind)
+    assert found.violation is not None
+    assert (found.violation.rule, found.violation.bar) == ("raised", 99)
