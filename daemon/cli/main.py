@@ -26,6 +26,7 @@ VERBS: Final = {
     "why": ("why", "Show every gate's answer for a decision."),
     "explain": ("explain", "Say what a reason code means and what to do."),
     "tail": ("tail", "Follow decoded status lines and events."),
+    "report": ("report", "Write daily, weekly, monthly reports or the tear sheet of a run."),
     "verify": ("verify", "Prove a run: its books add up, its decisions come out again."),
     "bars": ("bars", "Say what a bar file is: span, gaps, zone, anomalies."),
     "strategies": ("strategies", "List strategies; check one for look-ahead."),

@@ -22,6 +22,7 @@ from state.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from config.settings import Settings
     from daemon.replay import ReplayOptions, ReplayResult
+    from daemon.reports.summary import Summary
 
 DEMO_FOLDER: Final = "demo"
 DEMO_CONFIG: Final = "foliod.toml"
@@ -46,6 +47,7 @@ DEFAULT_DATA_DIR: Final = "var"
 @click.option("--spread-pips", type=float, help="Full spread in pips, for every symbol.")
 @click.option("--close-at-end", is_flag=True, help="Close what is open at the last close.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--no-tearsheet", is_flag=True, help="Leave out the tear sheet at the end.")
 @click.option("--blocks", is_flag=True, help="Print each status object between marker lines.")
 @click.option(
     "--loop",
@@ -72,7 +74,7 @@ def replay(options: Options, /, **given: Any) -> None:  # noqa: ANN401 - click's
     check_ownership()
     settings, text, folder = _settings(options, given)
     result = run(options, settings, _options(options, given, text, folder), given["loop"])
-    sys.exit(_report(options, result))
+    sys.exit(_report(options, result, tearsheet=not given["no_tearsheet"]))
 
 
 def _settings(options: Options, given: dict[str, Any]) -> tuple[Settings, str, Path]:
@@ -312,12 +314,12 @@ def _run(work: Coroutine[Any, Any, ReplayResult], loop: str) -> ReplayResult:
     return uvloop.run(work)
 
 
-def _report(options: Options, result: ReplayResult) -> int:
-    """Print the summary and return the exit status."""
-    from daemon.reports.summary import show, write_summary
+def _report(options: Options, result: ReplayResult, *, tearsheet: bool) -> int:
+    """Write the tear sheet, print the summary and return the exit status."""
+    from daemon.reports.summary import show
     from daemon.reports.tally import as_json
 
-    summary = asyncio.run(write_summary(result.folder, result.last_ns))
+    summary, sheet = asyncio.run(_reports(result, tearsheet=tearsheet))
     if options.json:
         click.echo(as_json(summary))
     else:
@@ -325,7 +327,22 @@ def _report(options: Options, result: ReplayResult) -> int:
 
         show(summary, Console(no_color=not options.color, highlight=False))
         click.echo(f"Run folder: {result.folder}")
+        if sheet is not None:
+            click.echo(f"Tear sheet: {sheet}")
     if result.reason == "INTERRUPTED":
         click.echo("foliod: interrupted; the days so far are complete and kept", err=True)
         return ExitCode.INTERRUPTED
     return ExitCode.OK
+
+
+async def _reports(result: ReplayResult, *, tearsheet: bool) -> tuple[Summary, Path | None]:
+    """Write the summary and, unless it is not wanted, the tear sheet; return it and its path."""
+    from daemon.reports.summary import write_summary
+
+    summary = await write_summary(result.folder, result.last_ns)
+    if not tearsheet:
+        return summary, None
+    from daemon.reports.tearsheet import write_tearsheet
+
+    path, _ = await write_tearsheet(result.folder, result.last_ns, summary=summary)
+    return summary, path

@@ -276,3 +276,21 @@ def test_plain_and_markdown_escape_what_they_must() -> None:
     """Control and direction characters are written out; Markdown's own signs are escaped."""
     assert plain("a\tb\u202ec\x9b") == "a\\x09b\\u202ec\\x9b"
     assert markdown("[x](y) _z_ OUTSIDE_WINDOW *&") == (r"\[x\](y) \_z\_ OUTSIDE_WINDOW \*&amp;")
+
+
+async def test_a_full_page_of_a_day_stays_small(tmp_path: Path) -> None:
+    """T2: 100 strategies that traded, a denial each, 64 KiB of notes: at most 400 KB."""
+    entries: list[Entry] = beginning()
+    for number in range(100):
+        name = f"strategy_with_a_name_{number:03d}"
+        at = T0 + number * HOUR_NS // 10
+        entries += opening(f"t{number}", at, name, 1, 105_000)
+        entries += closing(f"t{number}", at + HOUR_NS // 20, name, 1, 105_100, "1.00", "target")
+        entries.append(decided(at + HOUR_NS // 15, name, gate="window", code=f"CODE_{number}"))
+    run = write_run(tmp_path / "run", entries)
+    notes = run / "reports/daily/2017-01-05.notes.md"
+    notes.parent.mkdir(parents=True)
+    notes.write_text('We saw a "gap" & waited.\n' * 2600)
+    (_, _, page) = await write_due(run, NOW)
+
+    assert page.stat().st_size <= 400_000
