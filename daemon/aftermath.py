@@ -52,6 +52,7 @@ class Wish(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct):
     """What became of one entry put through alone: fills in ticks, instants UTC ns.
 
+    ``fee_fraction`` is a fraction of the price, ``fee_ticks`` a fee per unit in ticks, per side.
     ``reason`` is the exit's, or why it never filled; ``OPEN``: still open at the end of the bars.
     """
 
@@ -63,14 +64,18 @@ class Outcome(msgspec.Struct):
     exit_ticks: int | None = None
     entry_ns: int = 0
     exit_ns: int = 0
+    fee_fraction: float = 0.0
+    fee_ticks: float = 0.0
 
     @property
     def r(self) -> float | None:
-        """Result over initial risk, after spread and slippage; None without both fills."""
+        """Result over initial risk, after all costs; None without both fills."""
         if self.entry_ticks is None or self.exit_ticks is None:
             return None
         risk = abs(self.entry_ticks - self.stop_ticks)
-        return self.side * (self.exit_ticks - self.entry_ticks) / risk if risk else None
+        fees = self.fee_fraction * (self.entry_ticks + self.exit_ticks) + 2 * self.fee_ticks
+        gain = self.side * (self.exit_ticks - self.entry_ticks) - fees
+        return gain / risk if risk else None
 
 
 async def look_back(run_folder: Path) -> Hindsight:
@@ -235,7 +240,7 @@ class Aftermath:
             if isinstance(wish.decided.action, Signal):
                 if id(wish) not in followed:
                     continue
-                outcomes.append(Outcome(wish, side=wish.decided.action.side))
+                outcomes.append(self._outcome(wish, wish.decided.action.side))
                 self._outcomes[id(wish)] = outcomes[-1]
             lane = lanes[(engine.symbol, engine.interval_ns)]
             lane.wishes.setdefault(wish.decided.at_ns, []).append(wish)
@@ -245,6 +250,20 @@ class Aftermath:
             for shadow in lane.shadows:
                 shadow.end()
         return outcomes
+
+    def _outcome(self, wish: Wish, side: int) -> Outcome:
+        """Begin an outcome with its instrument's fees.
+
+        A fee per unit is base currency: it has a place in R where prices are base currency too.
+        """
+        market = self._core.market
+        instrument = self._core.grids[wish.decided.symbol].instrument
+        per_unit = 0.0
+        if instrument.quote_currency == market.base_currency:
+            per_unit = float(instrument.fee_per_unit / instrument.multiplier / instrument.tick)
+        return Outcome(
+            wish, side=side, fee_fraction=float(instrument.fee_fraction), fee_ticks=per_unit
+        )
 
     def _take(self, part: Slice) -> None:
         for index, lane in enumerate(self._lanes):

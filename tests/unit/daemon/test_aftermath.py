@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from state.errors import FeedError
 from state.signals import Signal
 from state.table_rows import Trade
 from state.units import HOUR_NS, MINUTE_NS
+from tests.builders import ROOT, shared_data
 from tests.small_runs import call
 
 
@@ -28,17 +30,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-async def test_an_accepted_entry_put_through_alone_is_the_trade_that_it_became(demo: Path) -> None:
-    """T2: the proof of the counterfactual: fills, instants, reason and R of every real trade."""
-    trades, wishes = await _recorded(demo)
-    run = Aftermath(demo)
+async def compare_with_the_trades(folder: Path) -> int:
+    """Put every accepted entry of a run through alone and hold it to its trade."""
+    trades, wishes = await _recorded(folder)
+    run = Aftermath(folder)
     followed = {
         id(one) for one in wishes if not one.code and isinstance(one.decided.action, Signal)
     }
     alone = {one.wish.decided.intent_id: one for one in run.follow(wishes, followed)}
     ticks = {symbol: float(grid.instrument.tick) for symbol, grid in run._core.grids.items()}
-
-    assert len(trades) > 100
     for trade in trades:
         found = alone[trade.trade_id]
         assert (found.entry_ns, found.exit_ns, found.reason) == (
@@ -48,8 +48,24 @@ async def test_an_accepted_entry_put_through_alone_is_the_trade_that_it_became(d
         tick = ticks[trade.symbol]
         assert found.entry_ticks * tick == pytest.approx(float(trade.entry_fill), abs=tick / 2)
         assert found.exit_ticks * tick == pytest.approx(float(trade.exit_fill or 0), abs=tick / 2)
-        # Conversion rates move between entry and exit; fees are zero in the demo.
+        # Conversion rates move between entry and exit.
         assert found.r == pytest.approx(trade.r, abs=0.02)
+    return len(trades)
+
+
+async def test_an_accepted_entry_put_through_alone_is_the_trade_that_it_became(demo: Path) -> None:
+    """T2: the proof of the counterfactual: fills, instants, reason and R of every trade."""
+    assert await compare_with_the_trades(demo) > 100
+
+
+@pytest.mark.parametrize(("name", "trades"), [("real-fx", 190), ("real-nse", 138)])
+def test_it_is_so_on_real_bars(name: str, trades: int, tmp_path: Path) -> None:
+    """T2: gaps, two price sides, fees, positions held past the window: the same."""
+    shared_data()
+    config = ROOT / "docs" / "examples" / f"{name}.toml"
+    folder = tmp_path / "run"
+    assert call("-q", "-c", config, "replay", "--run-dir", folder, "--no-tearsheet") == 0
+    assert asyncio.run(compare_with_the_trades(folder)) == trades
 
 
 async def test_every_denial_is_answered_or_says_why_not(demo: Path) -> None:
