@@ -1,18 +1,26 @@
 """Exchange calendars, read once and flattened to ``Holidays``.
 
-The library and pandas are imported when a calendar is first needed, never by a read-only command
-that has none. Calendars end: for years the source has no holidays for, days count as closed, so
+The library and pandas are imported when a calendar is first needed: they cost half a second and a
+hundred megabytes. What they said is kept in a file, by their versions, so that the next start need
+not ask again. Calendars end: for years the source has no holidays for, days count as closed, so
 that windows stay shut rather than open on a holiday nobody listed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import warnings
+from contextlib import suppress
 from datetime import date, time
 from difflib import get_close_matches
 from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from state.errors import ConfigError
 from state.holidays import Holidays
@@ -21,6 +29,11 @@ from state.units import day_text
 if TYPE_CHECKING:
     import pandas as pd
 
+_SOURCES: Final = ("pandas-market-calendars", "exchange-calendars")
+"""The distributions whose versions decide what is known: the library and its data."""
+_KEPT_AS: Final = "1"
+"""How answers are flattened; another number, and none that was kept is taken any more."""
+
 _USUAL_YEARS = range(2015, 2026)
 """Years that every calendar with dated holidays should know; they say what is usual."""
 _TELLING = 6
@@ -28,15 +41,39 @@ _TELLING = 6
 
 
 @lru_cache(maxsize=32)
-def read_holidays(name: str, first_day: int, last_day: int) -> Holidays:
+def read_holidays(name: str, first_day: int, last_day: int, folder: Path | None = None) -> Holidays:
     """Read the closed days and early closes of an exchange for a span of days.
 
     ``first_day`` and ``last_day`` are ordinals, both inclusive. The answer covers the part of the
-    span that the calendar knows; days outside count as closed.
+    span that the calendar knows; days outside count as closed. ``folder`` is where answers are
+    kept; None, or one that cannot be written: the library is asked every time.
 
     Raises:
         ConfigError: no calendar has this name, or it knows nothing of the span.
     """
+    if folder is None:
+        return _from_library(name, first_day, last_day)
+    kept = folder / _file_name(name, first_day, last_day)
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(kept.read_bytes(), type=Holidays)
+    found = _from_library(name, first_day, last_day)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
+        temporary.write_bytes(msgspec.json.encode(found))
+        os.replace(temporary, kept)
+    return found
+
+
+def _file_name(name: str, first_day: int, last_day: int) -> str:
+    """Return the name of the file of one answer: another library, another file."""
+    asked = [_KEPT_AS, name, str(first_day), str(last_day)]
+    asked += [f"{one}={version(one)}" for one in _SOURCES]
+    digest = hashlib.blake2b("\0".join(asked).encode(), digest_size=8).hexdigest()
+    return f"holidays-{digest}.json"
+
+
+def _from_library(name: str, first_day: int, last_day: int) -> Holidays:
     with warnings.catch_warnings():
         # The library calls deprecated pandas and warns of venues that closed; neither is for us.
         warnings.simplefilter("ignore")

@@ -173,7 +173,7 @@ def _calendars(ground: Ground, bars: _Bars) -> Iterator[Finding]:
     for name in sorted(name for name in names if name is not None):
         what = f"calendar {name}"
         try:
-            holidays = holidays_of(name)
+            holidays = holidays_of(name, settings.portfolio.data_dir)
         except FoliodError as problem:
             remedy = "correct instruments.SYMBOL.calendar, or set it to false"
             yield _fail(what, problem, remedy)

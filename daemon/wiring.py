@@ -181,17 +181,17 @@ def schedule_of(settings: Settings, strategy: StrategySettings, symbol: str) -> 
     ]
     flatten = 0 if strategy.at_end == "hold" else strategy.flatten_before_s
     calendar = settings.instrument(symbol).calendar
-    holidays = None if calendar is None else holidays_of(calendar)
+    holidays = None if calendar is None else holidays_of(calendar, settings.portfolio.data_dir)
     return Schedule(specs, holidays, flatten_before_s=flatten)
 
 
-def holidays_of(calendar: str) -> Holidays:
-    """Return the closed days of an exchange, as windows use them.
+def holidays_of(calendar: str, data_dir: Path) -> Holidays:
+    """Return the closed days of an exchange, as windows use them; kept below ``data_dir``.
 
     Raises:
         ConfigError: the calendar is unknown or knows no holidays.
     """
-    return read_holidays(calendar, _FIRST_DAY, _LAST_DAY)
+    return read_holidays(calendar, _FIRST_DAY, _LAST_DAY, data_dir / "cache")
 
 
 def engine_of(

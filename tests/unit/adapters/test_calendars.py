@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from adapters.calendars import check_name, known_names, read_holidays
@@ -124,3 +126,27 @@ def test_the_indian_holidays_of_2019_are_the_days_without_bars() -> None:
     first, last = min(traded), max(traded)
     sessions = {day for day in range(first, last + 1) if not holidays.is_closed(day)}
     assert [day_text(day) for day in sorted(traded ^ sessions)] == []
+
+
+def test_answers_are_kept_and_taken_back(tmp_path: Path) -> None:
+    """What the library said once is read from a file the next time, and is the same."""
+    days = ordinal("2019-01-01"), ordinal("2019-12-31")
+    asked = read_holidays("NSE", *days, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    changed = msgspec.structs.replace(asked, name="kept")
+    kept.write_bytes(msgspec.json.encode(changed))
+    read_holidays.cache_clear()
+    assert read_holidays("NSE", *days, tmp_path) == changed
+    assert asked == read_holidays("NSE", *days)
+
+
+def test_a_damaged_or_unwritable_file_is_no_obstacle(tmp_path: Path) -> None:
+    """The library is asked again when the kept answer cannot be read or written."""
+    days = ordinal("2019-01-01"), ordinal("2019-06-30")
+    asked = read_holidays("NSE", *days, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"{torn")
+    read_holidays.cache_clear()
+    assert read_holidays("NSE", *days, tmp_path) == asked
+    (tmp_path / "file").write_text("not a folder")
+    assert read_holidays("NSE", *days, tmp_path / "file") == asked

@@ -200,7 +200,7 @@ def test_an_unknown_calendar(home: Path) -> None:
 def test_a_calendar_that_ends_soon(home: Path) -> None:
     """Within 60 days of its end: a warning, since its windows will stay shut."""
     calendar = '[instruments.EURUSD]\ncalendar = "NSE"\n'
-    settings_end = holidays_of("NSE").last
+    settings_end = holidays_of("NSE", home).last
     last_ns = (settings_end - EPOCH_ORDINAL) * DAY_NS
     found = look(home, now_ns=last_ns - 60 * DAY_NS, extra=calendar)
     assert not [one for one in found if one.level != "ok"]
