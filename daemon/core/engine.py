@@ -20,6 +20,7 @@ from state.portfolio import engine_key
 from state.signals import Action, CancelEntry, Exit, Signal
 
 AT_END: Final = ("close", "hold", "reduce")
+_PRICE: Final = frozenset({float, type(None)})
 
 
 class Engine:
@@ -107,6 +108,8 @@ def checked(wish: object) -> Action:
     Raises:
         StrategyError: it is no wish, or a field is of another type.
     """
+    if type(wish) is Signal and _is_plain(wish):
+        return wish
     if not isinstance(wish, Signal | Exit | CancelEntry):
         raise StrategyError(
             "a strategy answers with a Signal, an Exit, a CancelEntry or None, found "
@@ -121,6 +124,22 @@ def checked(wish: object) -> Action:
             f"{type(wish).__name__} with a value it cannot have: {error}"
         ) from error
     return action
+
+
+def _is_plain(signal: Signal) -> bool:
+    """Say whether every field has its own type already, as those of most strategies have."""
+    return (
+        type(signal.side) is int
+        and type(signal.note) is str
+        and type(signal.trigger) in _PRICE
+        and type(signal.limit) in _PRICE
+        and type(signal.stop) in _PRICE
+        and type(signal.stop_distance) in _PRICE
+        and type(signal.target) in _PRICE
+        and type(signal.target_distance) in _PRICE
+        and type(signal.target_r) in _PRICE
+        and signal.note.isascii()
+    )
 
 
 def _plain_number(value: object) -> int | float:
