@@ -507,7 +507,8 @@ def test_r_of_a_trade_with_a_partial_exit() -> None:
     scene = Scene([eurusd()], [script], quantity="4")
     scene.step({"EURUSD": [flat(0), flat(1), one(2, 1.1004, 1.1004, 1.0998, 1.0998)]})
     marks = scene.desk.marks(EIGHT + 3 * M5)
-    assert (marks.realised_r, marks.open_r) == (0.0, pytest.approx(-66 / 452, abs=1e-9))
+    assert marks.realised_r == 0.0
+    assert marks.open_r == pytest.approx(-66 / 452, abs=1e-9)
     scene.step({"EURUSD": [one(3, 1.1, 1.1, 1.098, 1.1)]})
     assert scene.desk.marks(EIGHT + 4 * M5).realised_r == pytest.approx(-224 / 452, abs=1e-12)
 
