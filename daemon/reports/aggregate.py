@@ -142,7 +142,8 @@ class MultiSessionAggregator:
         if self._correlation is None:
             curves = [(one.curve.stamps_ns, one.curve.equity) for one in self.sessions]
             spacings = [one.curve.spacing_ns for one in self.sessions]
-            found: dict[str, Any] = msgspec.to_builtins(correlate(curves, spacings))
+            with workers() as each:
+                found: dict[str, Any] = msgspec.to_builtins(correlate(curves, spacings, each=each))
             self._correlation = {"sessions": [one.name for one in self.sessions], **found}
         return self._correlation
 

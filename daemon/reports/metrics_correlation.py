@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.reports.aggregate_workers import Each, in_turn
 from state.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 Floats = NDArray[np.float64]
@@ -76,6 +77,7 @@ def correlate(
     curves: Sequence[tuple[Instants, Floats]],
     spacings_ns: Sequence[float] | None = None,
     *,
+    each: Each = in_turn,
     min_overlap: int = MIN_OVERLAP,
 ) -> Correlation:
     """Correlate the returns of every pair of (stamps, equity) curves.
@@ -92,7 +94,7 @@ def correlate(
     overlap = np.zeros((count, count), np.int64)
     for step in sorted(set(own.tolist())):
         members = np.flatnonzero(own <= step)
-        values, points = _at_step([curves[i] for i in members.tolist()], step, min_overlap)
+        values, points = _at_step([curves[i] for i in members.tolist()], step, min_overlap, each)
         mine = pair_step[np.ix_(members, members)] == step
         here = np.ix_(members, members)
         matrix[here] = np.where(mine, values, matrix[here])
@@ -106,19 +108,23 @@ def correlate(
 
 
 def _at_step(
-    curves: Sequence[tuple[Instants, Floats]], step: int, min_overlap: int
+    curves: Sequence[tuple[Instants, Floats]], step: int, min_overlap: int, each: Each
 ) -> tuple[Floats, Counts]:
     """Return (k, k) correlations (NaN: undefined) and common points at one step."""
-    buckets = [stamps // step for stamps, _ in curves]
+    buckets = list(each(lambda curve: curve[0] // step, curves))
     places = _places(buckets)
     first = np.array([one[0] for one in places])
     last = np.array([one[-1] for one in places])
     moves = np.zeros((len(curves), int(last.max()) + 1))
-    for row, (_, equity) in enumerate(curves):
-        held = _held(places[row] - first[row], equity)
+
+    def fill(row: int) -> None:
+        held = _held(places[row] - first[row], curves[row][1])
         if len(held) > 1 and bool(np.all(held > 0)):
             change = held[1:] / held[:-1] - 1.0
             moves[row, first[row] + 1 : last[row] + 1] = change - change.mean()
+
+    for _ in each(fill, range(len(curves))):
+        pass
     points = np.maximum(0, np.minimum.outer(last, last) - np.maximum.outer(first, first) + 1)
     return _pearson(moves, first, last, points, min_overlap), points
 
