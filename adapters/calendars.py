@@ -46,7 +46,8 @@ def read_holidays(name: str, first_day: int, last_day: int, folder: Path | None 
 
     ``first_day`` and ``last_day`` are ordinals, both inclusive. The answer covers the part of the
     span that the calendar knows; days outside count as closed. ``folder`` is where answers are
-    kept; None, or one that cannot be written: the library is asked every time.
+    kept, made in a folder that exists; None, or one that cannot be written: the library is asked
+    every time.
 
     Raises:
         ConfigError: no calendar has this name, or it knows nothing of the span.
@@ -58,7 +59,7 @@ def read_holidays(name: str, first_day: int, last_day: int, folder: Path | None 
         return msgspec.json.decode(kept.read_bytes(), type=Holidays)
     found = _from_library(name, first_day, last_day)
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
         temporary.write_bytes(msgspec.json.encode(found))
         os.replace(temporary, kept)
