@@ -29,6 +29,7 @@ from config.fingerprint import fingerprint
 from config.settings import Settings
 from daemon.core.status_board import StatusBoard
 from daemon.runtime.bar_files import BarFiles
+from daemon.runtime.consumed import Consumed
 from daemon.runtime.run_folder import BarsNote, InputNote, Manifest, RunFolder, free_name, run_stem
 from daemon.runtime.run_inputs import input_notes
 from daemon.runtime.run_views import RunViews
@@ -38,7 +39,7 @@ from daemon.runtime.version import VERSION
 from daemon.wiring import Core, build, intervals_of, run_facts
 from state import codec
 from state.bars import Bar
-from state.entries import BarsConsumed, BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
+from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
 from state.errors import FeedError, FoliodError
 from state.journal import BufferedSink
 from state.units import NEVER_NS, utc_text
@@ -124,7 +125,6 @@ class Replay:
         self._sink = BufferedSink()
         self._stop = False
         self._bars = 0
-        self._consumed: dict[int, tuple[int, int]] = {}
         self._first_ns = self._now_ns = 0
 
     def _first_manifest(self) -> Manifest:
@@ -296,7 +296,7 @@ class Replay:
             on_change=tell,
         )
         self._lanes = [self._stepper.lanes[series.key] for series in core.market.series]
-        self._digests = [hashlib.blake2b(digest_size=16) for _ in self._lanes]
+        self._consumed = Consumed([series.key for series in core.market.series])
         opening: list[Entry] = [
             InstrumentSet(self._first_ns, core.grids[symbol].instrument)
             for symbol in sorted(core.grids)
@@ -309,7 +309,7 @@ class Replay:
     async def _history(self, part: Slice) -> str:
         """Step through one slice; return END_OF_HISTORY, or why to stop early."""
         stepper, options = self._stepper, self.options
-        starts, closes, pairs = _instants(part, self._lanes)
+        starts, closes, pairs = instants(part, self._lanes)
         warm = bisect_right(closes, options.from_ns)
         stop = bisect_right(closes, options.to_ns)
         for number in range(warm):
@@ -338,21 +338,13 @@ class Replay:
     def _consume(self, part: Slice, begin: int, end: int) -> None:
         """Count and digest bars that were stepped; the next commit journals them."""
         for index, count, last_ns, packed in series_bytes(part, begin, end):
-            self._digests[index].update(packed)
-            counted = self._consumed.get(index, (0, 0))[0]
-            self._consumed[index] = (counted + count, last_ns)
+            self._consumed.update(index, count, last_ns, packed)
         self._bars += end - begin
 
     def _record_consumed(self) -> None:
         """Journal which bars were consumed: what stands for them in the journal."""
-        now_ns = max(self._now_ns, self._first_ns)
-        for index, (count, last_ns) in sorted(self._consumed.items()):
-            series = self._lanes[index].series
-            digest = self._digests[index].hexdigest()
-            self._stepper.record(
-                BarsConsumed(now_ns, series.symbol, series.interval_ns, count, last_ns, digest)
-            )
-        self._consumed.clear()
+        for entry in self._consumed.entries(max(self._now_ns, self._first_ns)):
+            self._stepper.record(entry)
 
     async def _commit(self) -> None:
         """Make everything so far durable, then let the files say it."""
@@ -388,9 +380,7 @@ class Replay:
         self._end("complete" if complete else "interrupted", reason)
 
 
-def _instants(
-    part: Slice, lanes: list[Lane]
-) -> tuple[list[int], list[int], list[tuple[Lane, Bar]]]:
+def instants(part: Slice, lanes: list[Lane]) -> tuple[list[int], list[int], list[tuple[Lane, Bar]]]:
     """Return where each instant starts (and the end), the instants, and (lane, bar) of each row."""
     bars = map(
         Bar,

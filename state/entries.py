@@ -56,8 +56,9 @@ class RunEnded(msgspec.Struct, frozen=True, tag=True):
 class BarsConsumed(msgspec.Struct, frozen=True, tag=True):
     """Bars of one series consumed since the last such entry.
 
-    ``digest`` is the rolling BLAKE2b-128 over all bars of the series since the run began, 48 bytes
-    a bar: open_ns as int64, then open, high, low, close, volume as float64, little-endian.
+    ``last_ns`` opens the last of them. ``digest`` is BLAKE2b-128 over the digest (16 bytes) of the
+    series' entry before this one, if there is one, and these bars, 48 bytes a bar: open_ns as
+    int64, then open, high, low, close, volume as float64, little-endian.
     """
 
     at_ns: int

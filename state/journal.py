@@ -7,7 +7,7 @@ Writes nothing: that is ``state.writer``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol
@@ -23,8 +23,11 @@ _PAGE_ROWS: Final = 2048
 class Sink(Protocol):
     """Where the core puts what it decided, in order."""
 
-    def append(self, entry: Entry) -> int:
-        """Take the next entry and return the sequence number that it will have. Never blocks."""
+    def extend(self, entries: Sequence[Entry]) -> int:
+        """Take entries that belong together, in order; return the number of the last of them.
+
+        They are recorded when it returns, as surely as the sink promises.
+        """
 
 
 class BufferedSink:
@@ -41,10 +44,10 @@ class BufferedSink:
         self.seq = seq
         self._entries: list[Entry] = []
 
-    def append(self, entry: Entry) -> int:
-        """Take the next entry and return its sequence number."""
-        self._entries.append(entry)
-        self.seq += 1
+    def extend(self, entries: Sequence[Entry]) -> int:
+        """Take the next entries and return the number of the last one."""
+        self._entries += entries
+        self.seq += len(entries)
         return self.seq
 
     def drain(self) -> list[Entry]:

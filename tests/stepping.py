@@ -65,9 +65,9 @@ class ListSink:
         """Begin empty."""
         self.entries: list[Entry] = []
 
-    def append(self, entry: Entry) -> int:
-        """Take one entry."""
-        self.entries.append(entry)
+    def extend(self, entries: Sequence[Entry]) -> int:
+        """Take entries."""
+        self.entries += entries
         return len(self.entries)
 
 

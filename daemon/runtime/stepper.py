@@ -8,7 +8,6 @@ the ledger, and only then carried out. Full-speed replay steps this directly.
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -25,6 +24,7 @@ from daemon.core.latches import DRAWDOWN
 from daemon.core.market import Series
 from daemon.core.supervision import Marks
 from daemon.core.timers import Timers
+from daemon.runtime.traceback_text import RAISED, portable_traceback, said
 from state.bars import Bar
 from state.entries import (
     DayRolled,
@@ -33,23 +33,34 @@ from state.entries import (
     EquityMarked,
     PortfolioOpened,
 )
-from state.executions import BrokerEvent
+from state.executions import BrokerEvent, OrderNews
 from state.ledger import apply
 from state.orders import Intent
 from state.signals import Action
 from state.units import HOUR_NS, NEVER_NS, money
 
-_TRACEBACK_CHARS = 4000
 _NOTHING = Decimal(0)
-RAISED = (Exception, SystemExit)
-"""What quarantines an engine: a strategy that calls ``exit`` ends itself, not the run."""
 
 
 class Sink(Protocol):
     """Where entries are recorded."""
 
-    def append(self, entry: Entry) -> int:
-        """Record one entry and return its sequence number."""
+    def extend(self, entries: Sequence[Entry]) -> int:
+        """Record entries that belong together, in order, and return the number of the last one."""
+
+
+class StepperState(msgspec.Struct, frozen=True):
+    """What a stepper knows beside the portfolio, between two instants.
+
+    ``now_ns`` is the last instant stepped; ``day_peak`` the highest marked equity of the trading
+    day and ``day_fall`` the deepest fall below it (a fraction); ``marked`` cash and open P&L of the
+    last recorded mark.
+    """
+
+    now_ns: int
+    day_peak: float
+    day_fall: float
+    marked: tuple[Decimal, Decimal]
 
 
 class Lane:
@@ -84,13 +95,15 @@ class Stepper:
         observers: Sequence[Callable[[int, Entry], None]] = (),
         on_change: Callable[[int], int] | None = None,
         on_mark: Callable[[int], None] | None = None,
+        refuse: Callable[[Intent], str | None] | None = None,
     ) -> None:
         """Bind the parts.
 
         ``high_water`` gives the drawdown's mark (default: the equity itself). ``observers`` are
         told every entry after it is applied. ``on_change`` is told the end of an instant in which
         something was recorded, and answers from which instant on it wants to be told without a
-        change. ``on_mark`` is told when equity was marked anew.
+        change. ``on_mark`` is told when equity was marked anew. ``refuse`` is asked right before an
+        entry order goes out and answers with a reason code when it must not, else None.
         """
         self.desk = desk
         self.portfolio = desk.portfolio
@@ -103,6 +116,7 @@ class Stepper:
         self._observers = tuple(observers)
         self._on_change = on_change
         self._on_mark = on_mark
+        self._refuse = refuse
         self._tell_ns = 0
         self.lanes = self._make_lanes()
         self._exposed = False
@@ -154,17 +168,42 @@ class Stepper:
         )
         self._settle()
 
+    def state(self, now_ns: int) -> StepperState:
+        """Return what later steps depend on beside the portfolio, after instant ``now_ns``."""
+        return StepperState(now_ns, self._day_peak, self._day_fall, self._marked)
+
+    def resume(self, state: StepperState) -> None:
+        """Go on after the instant of ``state``, the portfolio and the books being as they were."""
+        for lane in self.lanes.values():
+            lane.engines = [one for one in lane.engines if not one.quarantined]
+        self._hour_ns = state.now_ns // HOUR_NS * HOUR_NS + HOUR_NS
+        self._day_peak, self._day_fall = state.day_peak, state.day_fall
+        self._marked = state.marked
+        self._set_day(self.portfolio.day)
+        self._moved = True
+        self._settle()
+
     def record(self, entry: Entry) -> None:
         """Record one entry, apply it, and tell the observers."""
-        seq = self._sink.append(entry)
+        self._record((entry,))
+
+    def _record(self, entries: Sequence[Entry]) -> None:
+        """Record entries together, then apply them one by one and tell the observers."""
+        seq = self._sink.extend(entries) - len(entries)
+        for entry in entries:
+            seq += 1
+            self.adopt(seq, entry)
+
+    def adopt(self, seq: int, entry: Entry) -> None:
+        """Apply an entry that is recorded already, and tell the observers."""
         apply(self.portfolio, seq, entry)
         for observe in self._observers:
             observe(seq, entry)
 
     def commit(self, batch: Batch, now_ns: int) -> None:
         """Record and apply a batch, then carry out its effects."""
-        for entry in batch.entries:
-            self.record(entry)
+        if batch.entries:
+            self._record(batch.entries)
         for effect in batch.effects:
             self._carry_out(effect, now_ns)
         self._moved = True
@@ -263,6 +302,23 @@ class Stepper:
                 except RAISED as error:
                     self._quarantine(engine, error, self.portfolio.now_ns)
 
+    def give(self, command: Command) -> None:
+        """Let a command be taken at its instant, after those given before for the same one."""
+        self._commands = deque(sorted([*self._commands, command], key=lambda one: one.at_ns))
+        self._set_wake()
+
+    def advance(self, now_ns: int) -> None:
+        """Do what is due before ``now_ns`` without waiting for a bar: commands, rolls, alarms.
+
+        A command of that very instant is taken too; an alarm is not, it rings after the bars. No
+        bar that closes before it may come later.
+        """
+        if now_ns >= self._wake_ns:
+            self._before(now_ns)
+        self._settle()
+        if self._dirty or now_ns >= self._tell_ns:
+            self._tell(now_ns)
+
     def _before(self, now_ns: int) -> None:
         """Do what was due before these bars, in order: commands, rolls, alarms."""
         while True:
@@ -331,15 +387,14 @@ class Stepper:
         engine.quarantined = True
         lane = self.lanes[(engine.symbol, engine.interval_ns)]
         lane.engines = [one for one in lane.engines if one is not engine]
-        lines = [_writable(line) for line in traceback.format_exception(error)]
         batch = Batch(
             [
                 EngineQuarantined(
                     now_ns,
                     engine.symbol,
                     engine.name,
-                    f"{type(error).__name__}: {_said(error)}",
-                    _portable("".join(lines))[-_TRACEBACK_CHARS:],
+                    f"{type(error).__name__}: {said(error)}",
+                    portable_traceback(error),
                 )
             ]
         )
@@ -374,6 +429,12 @@ class Stepper:
         intent = effect.intent
         book = self.lanes[(intent.symbol, intent.interval_ns)].book
         if isinstance(effect, Submit):
+            code = None
+            if self._refuse is not None and intent.purpose == "entry":
+                code = self._refuse(intent)
+            if code is not None:
+                self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
+                return
             self._hear(book.submit(intent), now_ns)
             if self.desk.costs.fill_at_close and not intent.is_resting:
                 self._hear_all(book, intent, intent.reference, intent.decided_ns, now_ns)
@@ -466,28 +527,3 @@ class Stepper:
 
 def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:
     return wish[0].symbol, wish[0].name
-
-
-def _said(error: BaseException) -> str:
-    """Return an exception's own text; a class whose ``__str__`` raises has none."""
-    try:
-        return _writable(str(error))
-    except RAISED:
-        return "(without words)"
-
-
-def _writable(text: str) -> str:
-    """Return text that can be journalled: what is no Unicode is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _portable(text: str) -> str:
-    """Leave out folders of files in a traceback, so that a journal is the same everywhere."""
-    lines = []
-    for line in text.split("\n"):
-        head, quote, rest = line.partition('File "')
-        if quote and '"' in rest:
-            path, _, tail = rest.partition('"')
-            line = f'{head}File "{path.rsplit("/", 1)[-1]}"{tail}'
-        lines.append(line)
-    return "\n".join(lines)
