@@ -33,13 +33,15 @@ class Snapshot(msgspec.Struct):
 
     Beside it what the journal does not hold and later decisions depend on, as ``state()`` gave it:
     ``engines`` by key, market ``series`` by ``SYMBOL/interval in ns``, and the ``drawdown`` watch.
-    What is absent must be shown its bars again.
+    What is absent must be shown its bars again. ``work`` is what a daemon needs besides to go on,
+    as JSON that it alone reads; null in the snapshot of a finished replay.
     """
 
     portfolio: Portfolio
     engines: dict[str, Any] = msgspec.field(default_factory=dict)
     series: dict[str, Any] = msgspec.field(default_factory=dict)
     drawdown: dict[str, Any] = msgspec.field(default_factory=dict)
+    work: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _SNAPSHOT_DECODER: Final = msgspec.json.Decoder(Snapshot)

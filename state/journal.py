@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -97,6 +97,29 @@ def last_seq(path: Path) -> int:
             return int(connection.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0])
         except sqlite3.Error as problem:
             raise JournalError(f"{path} cannot be read: {problem}") from problem
+
+
+def read_snapshots(path: Path) -> list[tuple[int, codec.Snapshot]]:
+    """Return (seq, snapshot) of every snapshot that is whole, newest first.
+
+    One that is damaged or of another version is left out: the journal has it all.
+
+    Raises:
+        JournalError: there is no journal at ``path``, or it cannot be read.
+    """
+    with closing(open_for_reading(path)) as connection:
+        try:
+            rows = connection.execute(
+                "SELECT seq, CAST(payload AS BLOB), digest FROM snapshots ORDER BY seq DESC"
+            ).fetchall()
+        except sqlite3.Error as problem:
+            raise JournalError(f"{path} cannot be read: {problem}") from problem
+    found = []
+    for seq, payload, digest in rows:
+        if codec.digest(payload) == digest:
+            with suppress(JournalError):
+                found.append((seq, codec.decode_snapshot(payload)))
+    return found
 
 
 def journal_bytes_digest(path: Path) -> str:

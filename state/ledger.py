@@ -96,7 +96,11 @@ def _opened(portfolio: Portfolio, entry: PortfolioOpened) -> None:
 
 def _run_started(portfolio: Portfolio, entry: RunStarted) -> None:
     portfolio.run_id = entry.run_id
-    portfolio.quarantined.clear()
+    made_by = (entry.config_hash, entry.version)
+    if made_by != portfolio.made_by:
+        # What raised may have been mended. A mere restart tries nothing again.
+        portfolio.quarantined.clear()
+    portfolio.made_by = made_by
 
 
 def _nothing(portfolio: Portfolio, entry: Entry) -> None:

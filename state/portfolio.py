@@ -104,6 +104,7 @@ class Portfolio(msgspec.Struct):
     ``positions`` is keyed by (symbol, strategy) written ``SYMBOL/strategy``; ``orders`` by intent
     id and holds open orders only. ``days`` keeps the trading days that may still matter (the last
     three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any limit looks back.
+    ``made_by`` is the configuration's hash and the version of the last run.
     ``executions`` remembers the last 1024 execution ids (value: trading day), so that a repeated
     fill is known as one.
     """
@@ -138,6 +139,7 @@ class Portfolio(msgspec.Struct):
     by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     trades: int = 0
     executions: dict[str, int] = msgspec.field(default_factory=dict)
+    made_by: tuple[str, str] = ("", "")
 
 
 def engine_key(symbol: str, strategy: str) -> str:

@@ -79,6 +79,15 @@ class Book:
         self._latency_ns = round(faults.latency_s * SECOND_NS)
         self.slots: dict[str, _Slot] = {}
 
+    def state(self) -> bytes:
+        """Return all that rests here, as JSON."""
+        return msgspec.json.encode(self.slots)
+
+    def restore(self, state: bytes) -> None:
+        """Take back what ``state`` returned."""
+        self.slots.clear()
+        self.slots.update(msgspec.json.decode(state, type=dict[str, _Slot]))
+
     def submit(self, intent: Intent) -> OrderNews:
         """Take an order; it rests from the next bar on."""
         every = self._faults.reject_every

@@ -43,6 +43,14 @@ class Timers:
         """Begin at this instant."""
         self._end_of_day_ns = self._end_of_day.next_due_ns(now_ns)
 
+    def state(self) -> tuple[int, int]:
+        """Return what later alarms depend on beside the portfolio."""
+        return self._end_of_day_ns, self._rearmed_ns
+
+    def restore(self, state: tuple[int, int]) -> None:
+        """Take back what ``state`` returned."""
+        self._end_of_day_ns, self._rearmed_ns = state
+
     def next_ns(self) -> int:
         """Return the instant of the next alarm, NEVER_NS when there is none."""
         portfolio = self._desk.portfolio

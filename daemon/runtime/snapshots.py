@@ -12,7 +12,7 @@ from typing import Any
 from daemon.core.engine import Engine
 from daemon.core.market import Market
 from daemon.core.supervisors.drawdown import DrawdownWatch
-from daemon.runtime.stepper import RAISED
+from daemon.runtime.traceback_text import RAISED
 from state.codec import Snapshot, survives
 from state.portfolio import Portfolio
 

@@ -53,14 +53,14 @@ class StepperState(msgspec.Struct, frozen=True):
     """What a stepper knows beside the portfolio, between two instants.
 
     ``now_ns`` is the last instant stepped; ``day_peak`` the highest marked equity of the trading
-    day and ``day_fall`` the deepest fall below it (a fraction); ``marked`` cash and open P&L of the
-    last recorded mark.
+    day and ``day_fall`` the deepest fall below it (a fraction); ``marked`` cash, open P&L and
+    high-water mark as last recorded.
     """
 
     now_ns: int
     day_peak: float
     day_fall: float
-    marked: tuple[Decimal, Decimal]
+    marked: tuple[Decimal, Decimal, Decimal]
 
 
 class Lane:

@@ -1,0 +1,378 @@
+"""One portfolio at work: its database, its core and its stepper, brought up by recovery.
+
+Start-up is recovery, after a clean stop and after ``kill -9`` alike. Every entry is on the disk
+before it is applied and before anything follows from it. Synchronous, and used by one thread, which
+waits for the disk. It knows no task, no pace and no socket: a runner hands it instants in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from adapters.feeds.merge import merge
+from config.fingerprint import fingerprint
+from config.settings import Settings
+from daemon.core.commands import Command
+from daemon.core.engine import Engine
+from daemon.replay import instants
+from daemon.runtime.bar_files import BarFiles
+from daemon.runtime.consumed import Consumed
+from daemon.runtime.recovery import DurableSink, Parts, Work, engine_made_of
+from daemon.runtime.run_folder import DATABASE
+from daemon.runtime.stepper import Lane, Stepper
+from daemon.runtime.traceback_text import RAISED, said
+from daemon.runtime.version import VERSION
+from daemon.wiring import build, intervals_of
+from state import codec
+from state.bars import Bar
+from state.codec import Snapshot
+from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
+from state.errors import ConfigError, FeedError, StrategyError
+from state.journal import read_payloads, read_snapshots
+from state.orders import Intent
+from state.portfolio import Portfolio
+from state.units import NEVER_NS
+from state.writer import Writer
+
+MODE: Final = "paper"
+_RUN_ID_BYTES: Final = 6
+_ROWS: Final = 2_048
+"""Bars made into objects at a time."""
+
+
+class Instant(NamedTuple):
+    """All bars closing at ``now_ns``, in order of (symbol, interval)."""
+
+    now_ns: int
+    bars: list[tuple[Lane, Bar]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a runner adds: all are called by the thread that uses the portfolio.
+
+    ``refuse`` answers right before an entry order goes out: a reason code, or None. ``tell`` is
+    told the end of an instant in which something changed and answers from when on it wants to be
+    told without a change.
+    """
+
+    refuse: Callable[[Intent], str | None] = lambda _: None
+    tell: Callable[[int], int] = lambda _: NEVER_NS
+
+
+class Trading:
+    """One portfolio at work. ``now_ns`` is the last instant stepped, ``bars`` counts since start.
+
+    ``found`` says whether there was a journal to come up from; ``has_begun`` whether this process
+    has recorded its start.
+    """
+
+    def __init__(self, settings: Settings, home: Path, strategies: Path, hooks: Hooks) -> None:
+        """Open the bar files and the database in ``home`` (whose lock the caller holds) and wire.
+
+        ``strategies`` is where relative strategy files are looked for.
+
+        Raises:
+            FoliodError: settings, files, strategies or the database cannot be used.
+        """
+        self.settings = settings
+        self.home = home
+        self.config_hash = fingerprint(settings)
+        self._files = BarFiles(settings, intervals_of(settings))
+        self.core = core = build(settings, self._files.keys(), strategies)
+        made_of = {engine.key: engine_made_of(engine) for engine in core.engines}
+        self._parts = Parts(core.desk, core.timers, core.broker, core.drawdown, made_of)
+        self._hooks = hooks
+        self.run_id = ""
+        self.now_ns = self.bars = 0
+        self.has_begun = self._has_ended = False
+        self._work: Work | None = None
+        self._coming: deque[Instant] = deque()
+        self._consumed = Consumed([series.key for series in core.market.series])
+        self._consumed_ns = self._day_end_ns = 0
+        self._place = {series.key: i for i, series in enumerate(core.market.series)}
+        self._writer = Writer(home / DATABASE, "FULL")
+        try:
+            self.found = self._writer.seq > 0
+            self._bring_up()
+        except BaseException:
+            self._writer.close()
+            raise
+
+    # Coming up ----------------------------------------------------------------------------------
+
+    def _bring_up(self) -> None:
+        """Take back the newest snapshot, or begin, and decide the tail once more."""
+        core, settings = self.core, self.settings
+        kept = self._snapshot()
+        seq = kept[0] if kept else 0
+        tail = read_payloads(self.home / DATABASE, seq) if self.found else ()
+        self._sink = DurableSink(self._writer, tail, self._adopt, seq)
+        self._work = kept[2] if kept else None
+        self._check_tail()
+        self.stepper = Stepper(
+            core.desk,
+            core.timers,
+            core.broker,
+            self._sink,
+            start_cash=settings.portfolio.equity,
+            zone=settings.portfolio.zone,
+            portfolio_id=settings.portfolio.id,
+            high_water=core.drawdown.mark_at,
+            on_change=self._tell,
+            refuse=self._refuse,
+        )
+        self._lanes = [self.stepper.lanes[series.key] for series in core.market.series]
+        for command in self._sink.commands():
+            self.stepper.give(command)
+        self._instants = self._read()
+        if kept is None:
+            self._begin()
+        else:
+            self._resume(*kept[1:])
+        self._catch_up()
+
+    def _snapshot(self) -> tuple[int, Snapshot, Work] | None:
+        if not self.found:
+            return None
+        for seq, snapshot in read_snapshots(self.home / DATABASE):
+            try:
+                return seq, snapshot, msgspec.json.decode(snapshot.work, type=Work)
+            except msgspec.MsgspecError:
+                continue  # of another version: an older one, or the whole journal, has it all
+        return None
+
+    def _check_tail(self) -> None:
+        """Refuse to decide the tail under another configuration than it was decided under."""
+        known = self._work.config_hash if self._work else ""
+        for _, payload in self._sink.tail:
+            entry = codec.decode(payload)
+            if isinstance(entry, RunStarted):
+                known = entry.config_hash
+            elif not isinstance(entry, RunEnded) and known not in ("", self.config_hash):
+                raise ConfigError(
+                    f"{self.home}: the last run was killed, and what it recorded after its last"
+                    f" snapshot was decided under another configuration ({known[:12]}, now"
+                    f" {self.config_hash[:12]}). Go on once with the one it had:"
+                    f" `foliod -c {self.home / 'config.toml'} run`, stop it in order (SIGTERM or"
+                    " Ctrl-C), then start with the new one"
+                )
+
+    def _begin(self) -> None:
+        """Open the portfolio at the open of the first bar."""
+        first = next(self._instants, None)
+        if first is None:
+            raise FeedError("the bar files hold no bar; nothing to trade on")
+        self._coming.append(first)
+        self.now_ns = self._consumed_ns = first.bars[0][1].open_ns
+        opening = [
+            InstrumentSet(self.now_ns, self.core.grids[symbol].instrument)
+            for symbol in sorted(self.core.grids)
+        ]
+        self.stepper.start(self.now_ns, opening)
+        self._day_end_ns = self.stepper.day_end_ns
+
+    def _resume(self, kept: Snapshot, work: Work) -> None:
+        """Go on where the snapshot was taken; show bars before it to whom it does not know."""
+        self._check_open(kept.portfolio, work)
+        changed = (work.config_hash, work.version) != (self.config_hash, VERSION)
+        lacking, fresh = self._parts.restore(kept, work, release=changed)
+        engines = [one for one in self.core.engines if one.key in lacking]
+        self._consumed.restore(work.consumed)
+        self._consumed_ns, self._day_end_ns = work.consumed_ns, work.day_end_ns
+        self.now_ns = work.stepper.now_ns
+        for instant in self._instants:
+            if instant.now_ns > self.now_ns:
+                self._coming.append(instant)
+                break
+            for lane, bar in instant.bars:
+                key = lane.series.key
+                if instant.now_ns > self._consumed_ns:
+                    self._consumed.take(self._place[key], bar)
+                if key in fresh:
+                    lane.series.update(bar)
+                for engine in engines:
+                    if (engine.symbol, engine.interval_ns) == key:
+                        _show(engine, bar)
+        self.stepper.resume(work.stepper)
+
+    def _check_open(self, portfolio: Portfolio, work: Work) -> None:
+        """Refuse a configuration that could not look after what is open."""
+        keys = {engine.key for engine in self.core.engines}
+        problems = []
+        for key, position in portfolio.positions.items():
+            if key not in keys:
+                problems.append(f"{key} holds a position")
+            grid = self.core.grids.get(position.symbol)
+            kept = work.instruments.get(position.symbol)
+            if grid is not None and kept is not None and grid.instrument != kept:
+                problems.append(f"{position.symbol} has an open position, its instrument changed")
+        for order in portfolio.orders.values():
+            key = f"{order.intent.symbol}/{order.intent.strategy}"
+            if key not in keys:
+                problems.append(f"{key} has an order in flight")
+        if problems:
+            raise ConfigError(
+                [
+                    f"{one}: the configuration must keep it until that is closed. Start with the"
+                    f" one before ({self.home / 'config.toml'}), close it, then change"
+                    for one in problems
+                ]
+            )
+
+    def _catch_up(self) -> None:
+        """Step until everything that the journal has is decided again."""
+        while (entry := self._sink.next_entry()) is not None:
+            coming = self.coming()
+            if coming is None:
+                self._end_history()
+                if self._sink.next_entry() is not None:
+                    raise FeedError(
+                        f"{self.home}: the journal goes on after the bars end; a bar file lacks"
+                        " rows that it had"
+                    )
+            elif entry.at_ns >= coming.now_ns:
+                self.step(self.take())
+            else:
+                before = self._sink.seq
+                self.stepper.advance(min(entry.at_ns + 1, coming.now_ns))
+                if self._sink.seq == before:
+                    self.step(self.take())
+
+    def begin_run(self) -> None:
+        """Record that this process goes on, after a snapshot of what it found."""
+        if self.found:
+            self.snapshot()
+        content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])
+        number = str(self._sink.seq)
+        digest = hashlib.blake2b(f"{content}\0{number}".encode(), digest_size=_RUN_ID_BYTES)
+        self.run_id = "r" + digest.hexdigest()
+        known = self._work.instruments if self._work else None
+        for symbol in sorted(self.core.grids):
+            instrument = self.core.grids[symbol].instrument
+            if known is not None and known.get(symbol) != instrument:
+                self.stepper.record(InstrumentSet(self.now_ns, instrument))
+        self.stepper.record(RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash))
+        self.has_begun = True
+        if not self.found:
+            self.snapshot()
+
+    # Bars ---------------------------------------------------------------------------------------
+
+    def _read(self) -> Iterator[Instant]:
+        for part in merge(self._files.feeds(), _ROWS):
+            starts, closes, pairs = instants(part, self._lanes)
+            for now_ns, (first, last) in zip(closes, pairwise(starts), strict=True):
+                yield Instant(now_ns, pairs[first:last])
+
+    def coming(self) -> Instant | None:
+        """Return the next instant without taking it, None at the end of the history."""
+        if not self._coming:
+            following = next(self._instants, None)
+            if following is None:
+                return None
+            self._coming.append(following)
+        return self._coming[0]
+
+    def take(self) -> Instant:
+        """Take the next instant, which ``coming`` has shown."""
+        return self._coming.popleft()
+
+    # Working ------------------------------------------------------------------------------------
+
+    def step(self, instant: Instant) -> None:
+        """Step one instant, and at the end of a trading day journal its bars and snapshot."""
+        now_ns, bars = instant
+        for lane, bar in bars:
+            self._consumed.take(self._place[lane.series.key], bar)
+        self.bars += len(bars)
+        self.now_ns = now_ns
+        self.stepper.step(now_ns, bars)
+        if self.stepper.day_end_ns != self._day_end_ns:
+            self._day_end_ns = self.stepper.day_end_ns
+            self._record_consumed()
+            if self.has_begun:
+                self.snapshot()
+
+    def give(self, command: Command) -> None:
+        """Take an operator's command now, at its own instant."""
+        self.stepper.give(command)
+        self.stepper.advance(command.at_ns)
+
+    def snapshot(self) -> None:
+        """Keep the state of this moment, between two instants; durable when it returns."""
+        parts, portfolio = self._parts, self.core.portfolio
+        work = Work(
+            config_hash=self.config_hash,
+            version=VERSION,
+            stepper=self.stepper.state(self.now_ns),
+            timers=parts.timers.state(),
+            made_of=dict(parts.made_of),
+            books=parts.books(),
+            consumed=self._consumed.state(),
+            consumed_ns=self._consumed_ns,
+            day_end_ns=self._day_end_ns,
+            instruments={one: grid.instrument for one, grid in self.core.grids.items()},
+        )
+        payload = codec.encode_snapshot(parts.snapshot(work))
+        self._writer.snapshot(portfolio.seq, portfolio.now_ns, payload).result()
+
+    def end_history(self) -> None:
+        """End at the end of the history: exits already due fill at the last close."""
+        self._end_history()
+        self.end_run("END_OF_HISTORY")
+
+    def _end_history(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self.stepper.finish(self.now_ns, close_at_end=False)
+        for symbol, refused in self._files.refused():
+            self.stepper.record(
+                BarsRefused(self.now_ns, symbol, refused.reason, refused.count, refused.first)
+            )
+        self._record_consumed()
+
+    def end_run(self, reason: str) -> None:
+        """Snapshot, and record that this process ended in order."""
+        self.snapshot()
+        self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
+
+    def close(self) -> None:
+        """Close the database. Raises JournalError when the disk does not answer."""
+        self._writer.close()
+
+    def _record_consumed(self) -> None:
+        for entry in self._consumed.entries(self.now_ns):
+            self.stepper.record(entry)
+        self._consumed_ns = self.now_ns
+
+    def _adopt(self, seq: int, entry: Entry) -> None:
+        self.stepper.adopt(seq, entry)
+
+    def _refuse(self, intent: Intent) -> str | None:
+        if self._sink.tail:
+            return self._sink.refusal(intent)
+        return self._hooks.refuse(intent)
+
+    def _tell(self, now_ns: int) -> int:
+        return self._hooks.tell(now_ns) if self.has_begun else NEVER_NS
+
+
+def _show(engine: Engine, bar: Bar) -> None:
+    """Show an engine a bar from before, so that it knows what an older one would."""
+    try:
+        engine.on_bar(bar)
+    except RAISED as error:
+        raise StrategyError(
+            f"{engine.key} raised {type(error).__name__} on the bars so far: {said(error)};"
+            " mend it, or set `enabled = false`"
+        ) from error
