@@ -40,11 +40,12 @@ _LIFE: Final = (RunStarted, RunEnded)
 
 
 class Work(msgspec.Struct, frozen=True):
-    """All that later decisions depend on beside the portfolio, between two instants.
+    """All that later decisions depend on beside the rest of a snapshot, between two instants.
 
     Mappings are by engine key (``made_of``: what its engine is made of; another one cannot take
-    its state), ``SYMBOL/interval in ns`` (``books``, ``consumed``) or symbol. ``consumed_ns`` is the instant up to which bars are journalled as consumed, ``day_end``
-    the end (ns) of the trading day that was the present one after the last instant stepped.
+    its state), ``SYMBOL/interval in ns`` (``books``, ``consumed``) or symbol. ``consumed_ns`` is
+    the instant up to which bars are journalled as consumed, ``day_end_ns`` the end of the trading
+    day that was the present one after the last instant stepped.
     """
 
     config_hash: str
@@ -71,9 +72,7 @@ class Parts(msgspec.Struct, frozen=True):
     def snapshot(self, work: Work) -> Snapshot:
         """Return all of it as a snapshot holds it."""
         desk = self.desk
-        kept = snapshot_of(
-            desk.portfolio, list(desk.engines.values()), desk.market, self.drawdown
-        )
+        kept = snapshot_of(desk.portfolio, list(desk.engines.values()), desk.market, self.drawdown)
         kept.work = msgspec.Raw(msgspec.json.encode(work))
         return kept
 

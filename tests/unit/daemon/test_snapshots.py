@@ -17,7 +17,7 @@ from daemon.core.engine import Engine
 from daemon.core.market import Market, Series
 from daemon.core.strategies.registry import BUILT_IN
 from daemon.core.supervisors.drawdown import DrawdownWatch
-from daemon.replay import _instants
+from daemon.replay import instants
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper import Lane, Stepper
@@ -60,7 +60,7 @@ class Run:
     def instants(self) -> Iterator[Instant]:
         """Yield the history, instant by instant."""
         for part in merge(self.files.feeds(), 16_384):
-            starts, closes, pairs = _instants(part, self.lanes)
+            starts, closes, pairs = instants(part, self.lanes)
             for number, now_ns in enumerate(closes):
                 yield now_ns, pairs[starts[number] : starts[number + 1]]
 
@@ -75,7 +75,7 @@ class Run:
 class Resumable(Stepper):
     """A stepper that can begin in the middle, flat and just after a roll of the day."""
 
-    def resume(self, now_ns: int) -> None:
+    def go_on_at(self, now_ns: int) -> None:
         """Go on after ``now_ns`` with what the portfolio holds."""
         portfolio = self.portfolio
         self._timers.start(now_ns)
@@ -141,7 +141,7 @@ def resumed(demo: Settings, cut_ns: int, snapshot: bytes, until_ns: int) -> list
     core.drawdown.restore(kept.drawdown)
     stepper = run.stepper
     assert isinstance(stepper, Resumable)
-    stepper.resume(cut_ns)
+    stepper.go_on_at(cut_ns)
     for now_ns, bars in run.instants():
         if cut_ns < now_ns <= until_ns:
             stepper.step(now_ns, bars)
