@@ -43,6 +43,8 @@ from state.units import NEVER_NS
 from state.writer import Writer
 
 MODE: Final = "paper"
+END_OF_HISTORY: Final = "END_OF_HISTORY"
+STOPPED: Final = "STOPPED"
 _RUN_ID_BYTES: Final = 6
 _ROWS: Final = 2_048
 """Bars made into objects at a time."""
@@ -139,6 +141,11 @@ class Trading:
         else:
             self._resume(*kept[1:])
         self._catch_up()
+        if self.found and self.coming() is None:
+            _, payload = next(read_payloads(self.home / DATABASE, self._sink.seq - 1))
+            last = codec.decode(payload)
+            ended = isinstance(last, RunEnded) and last.reason == END_OF_HISTORY
+            self._has_ended = self._has_ended or ended
 
     def _snapshot(self) -> tuple[int, Snapshot, Work] | None:
         if not self.found:
@@ -328,7 +335,7 @@ class Trading:
     def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""
         self._end_history()
-        self.end_run("END_OF_HISTORY")
+        self.end_run(END_OF_HISTORY)
 
     def _end_history(self) -> None:
         if self._has_ended:

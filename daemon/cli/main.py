@@ -21,6 +21,8 @@ VERBS: Final = {
     "init": ("init", "Scaffold a commented configuration and its folders."),
     "check": ("check", "Check everything a run needs; every finding with its remedy."),
     "replay": ("replay", "Run bar files through the whole portfolio; without any: the demo."),
+    "run": ("run", "Trade a portfolio as a daemon that survives restarts (paper)."),
+    "panic": ("panic", "Write the kill file: no entry any more; needs no daemon."),
     "status": ("status", "Show a run on one screen."),
     "show": ("show", "Show positions, trades, orders, equity, days, windows ... as tables."),
     "why": ("why", "Show every gate's answer for a decision."),

@@ -89,10 +89,10 @@ def _settings(options: Options, given: dict[str, Any]) -> tuple[Settings, str, P
         paths = (_plain_config(files, data_dir) if files else _demo(data_dir),)
     settings = _override(load(paths, os.environ), options, given, files)
     folder = paths[-1].parent if paths else Path()
-    return settings, _text(settings), folder
+    return settings, settings_text(settings), folder
 
 
-def _text(settings: Settings) -> str:
+def settings_text(settings: Settings) -> str:
     """Return the settings in force as TOML that means the same from any folder."""
     from config.effective import effective
     from config.profiles import is_file

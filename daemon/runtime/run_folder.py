@@ -91,12 +91,21 @@ class RunFolder:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest, atomically and durably."""
-        text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-        write_atomically(self.folder / MANIFEST, text)
+        write_manifest(self.folder, manifest)
 
     def close(self) -> None:
         """Give the folder back."""
         self._lock.release()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest in a folder, atomically and durably.
+
+    Raises:
+        JournalError: it cannot be written; says why.
+    """
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    write_atomically(folder / MANIFEST, text)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

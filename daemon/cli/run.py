@@ -1,0 +1,105 @@
+"""``foliod run``: the daemon, on one portfolio that survives restarts.
+
+It gathers settings and prints what a start found; what happens is ``daemon.live``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from daemon.cli.options import Options, pass_options
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from daemon.live import LiveOptions
+
+SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
+CONTROL: Final = "control"
+"""Folder of the kill file, beside the configuration."""
+
+
+@click.command()
+@click.option(
+    "--mode", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills."
+)
+@click.option(
+    "--speed",
+    type=click.Choice(list(SPEEDS)),
+    default="1",
+    show_default=True,
+    help="Simulated seconds per second; max: as fast as it goes.",
+)
+@click.option(
+    "--loop",
+    type=click.Choice(["uvloop", "asyncio"]),
+    default="uvloop",
+    show_default=True,
+    help="Event loop; the result is the same.",
+)
+@pass_options
+def run(options: Options, /, mode: str, speed: str, loop: str) -> None:
+    """Trade the portfolio of the configuration as a daemon, on the bars of its files.
+
+    Its journal is in the portfolio's own folder, and a start goes on where the last one ended,
+    however it ended. SIGTERM and Ctrl-C end it in order, a second one at once.
+
+    \b
+    Example:
+      foliod run --speed 60
+      foliod -c london.toml run --speed max
+    """
+    from adapters.clock import SystemClock
+    from daemon.live import Live
+    from daemon.runtime.ownership import check_ownership
+
+    check_ownership()
+    settings, given = _options(options, speed)
+
+    async def work() -> str:
+        return await Live(settings, given, SystemClock()).run()
+
+    reason = _run(work, loop)
+    click.echo(f"ended in order: {reason}")
+
+
+def _options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
+    from config.load import load
+    from config.override import override
+    from daemon.cli.replay import settings_text
+    from daemon.live import LiveOptions
+
+    paths = options.config_paths
+    settings = override(
+        load(paths, os.environ), portfolio_id=options.portfolio, data_dir=options.data_dir
+    )
+    folder = control_folder(options)
+    given = LiveOptions(
+        speed=SPEEDS[speed],
+        control=folder,
+        config_text=settings_text(settings),
+        log=sys.stderr,
+        say=click.echo,
+        strategies_folder=folder.parent,
+    )
+    return settings, given
+
+
+def control_folder(options: Options) -> Path:
+    """Return the folder of the kill file: beside the last configuration file."""
+    paths = options.config_paths
+    return (paths[-1].parent if paths else Path()) / CONTROL
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, str]], loop: str) -> str:
+    if loop == "asyncio":
+        return asyncio.run(work())
+    import uvloop
+
+    return uvloop.run(work())
