@@ -21,6 +21,10 @@ PERIOD_S: Final = 0.02
 LEASE_NS: Final = SECOND_NS // 4
 """How long a look that found nothing holds; after that the gate looks itself."""
 
+SWITCH_S: Final = 0.001
+"""Interpreter's switch interval for a process with such a gate: a look takes the interpreter back
+four times, each of which may wait this long for every busy thread."""
+
 _BYTES: Final = 1_024
 
 

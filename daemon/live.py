@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from adapters.clock import SteadyClock
-from adapters.kill_file import KillFile, Order
+from adapters.kill_file import SWITCH_S, KillFile, Order
 from adapters.ports import Clock
 from config.settings import Settings
 from daemon.core.commands import Command
@@ -119,6 +120,7 @@ class Live:
 
     async def _held(self) -> str:
         loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_S)
         self._kill = KillFile(self._options.control)
         try:
             with ThreadPoolExecutor(1, "desk") as desk:
