@@ -22,7 +22,7 @@ VANISHING = 50
 LIMITS_MS = {"file": 100.0, "folder": 250.0}
 
 
-def measure(trials: int, strike: Callable[[Path], None]) -> list[float]:
+def measure(trials: int, strike: Callable[[Path], object]) -> list[float]:
     """Return the milliseconds from the end of ``strike`` to the closed gate, one per trial."""
     clock, found = SteadyClock(), []
     for number in range(trials):

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from adapters.clock import SteadyClock
-from adapters.kill_file import SWITCH_S, KillFile, Order
+from adapters.kill_file import FILE, SWITCH_S, KillFile, Order
 from adapters.ports import Clock
 from config.settings import Settings
+from daemon.control import Answer, ControlServer, Request
 from daemon.core.commands import Command
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
@@ -30,6 +31,7 @@ from daemon.runtime.run_folder import Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.status_file import StatusFile
 from daemon.runtime.version import VERSION
+from daemon.runtime.wanted import next_step, open_lines, wanted
 from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Instant, Trading
 from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
@@ -194,11 +196,14 @@ class Live:
                 feed = group.create_task(self._feed_task(), name="feed")
                 status = group.create_task(self._status_task(), name="status")
                 kill = group.create_task(self._kill_task(), name="kill watcher")
+                control = group.create_task(
+                    ControlServer(self.home, self._answer).serve(), name="control socket"
+                )
                 stop = group.create_task(self._stop.wait(), name="stop")
                 await asyncio.wait({feed, stop, desk}, return_when=asyncio.FIRST_COMPLETED)
                 self._is_stopping = True
                 is_over = feed.done() and not feed.cancelled() and feed.exception() is None
-                others = {feed, status, kill, stop}
+                others = {feed, status, kill, control, stop}
                 for task in others:
                     task.cancel()
                 await asyncio.wait(others)
@@ -271,6 +276,12 @@ class Live:
             if self._kill.seen() not in (None, self._latched):
                 await self._put(self._attend)
 
+    async def _answer(self, request: Request) -> Answer:
+        """Let the desk do what the operator wants, and say what it did."""
+        answers: list[Answer] = []
+        await self._put(lambda: answers.append(self._obey(request)))
+        return answers[0]
+
     def _put(self, job: Callable[[], None]) -> asyncio.Future[None]:
         """Queue a job for the desk; the future is done when the job is."""
         loop = asyncio.get_running_loop()
@@ -318,6 +329,21 @@ class Live:
                 self._log.warning("kill switch", order=order.level, reason=order.reason)
             self._latched = order
             self._kill.acknowledge(order)
+
+    def _obey(self, request: Request) -> Answer:
+        core = self._at_work.core
+        portfolio, now_ns = core.portfolio, self._now_ns()
+        there = str(self._options.control / FILE) if self._kill.is_there() else ""
+        cooldowns = core.pace.cooldowns(portfolio, now_ns)
+        wish = wanted(request.name, request.argument, portfolio, cooldowns, there)
+        if not wish.command:
+            return Answer(False, [wish.why_not])
+        if request.dry_run:
+            return Answer(True, ["nothing was done", *open_lines(portfolio, core.grids)])
+        reason = request.reason or f"foliod {request.name}"
+        self._give(wish.command, wish.argument, reason)
+        self._log.info("command", command=wish.command, argument=wish.argument, reason=reason)
+        return Answer(True, [*open_lines(portfolio, core.grids), next_step(request.name)])
 
     def _give(self, name: str, argument: str, reason: str) -> None:
         at_ns = max(self._at_work.now_ns + 1, self._now_ns())

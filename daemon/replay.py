@@ -30,11 +30,12 @@ from config.settings import Settings
 from daemon.core.status_board import StatusBoard
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
+from daemon.runtime.lane import Lane
 from daemon.runtime.run_folder import BarsNote, InputNote, Manifest, RunFolder, free_name, run_stem
 from daemon.runtime.run_inputs import input_notes
 from daemon.runtime.run_views import RunViews
 from daemon.runtime.snapshots import snapshot_of
-from daemon.runtime.stepper import Lane, Stepper
+from daemon.runtime.stepper import Stepper
 from daemon.runtime.version import VERSION
 from daemon.wiring import Core, build, intervals_of, run_facts
 from state import codec

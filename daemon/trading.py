@@ -25,9 +25,10 @@ from daemon.core.engine import Engine
 from daemon.replay import instants
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
+from daemon.runtime.lane import Lane
 from daemon.runtime.recovery import DurableSink, Parts, Work, engine_made_of
 from daemon.runtime.run_folder import DATABASE
-from daemon.runtime.stepper import Lane, Stepper
+from daemon.runtime.stepper import Stepper
 from daemon.runtime.traceback_text import RAISED, said
 from daemon.runtime.version import VERSION
 from daemon.wiring import build, intervals_of

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from daemon.cli.options import Options
-from daemon.runtime.run_index import resolve
+from daemon.runtime.run_folder import MANIFEST
+from daemon.runtime.run_index import resolve, runs
+from state.lock import is_held
 from state.units import utc_ns
 
 
@@ -32,6 +34,8 @@ def folder_of(options: Options, run: str | None) -> Path:
     """Return the folder of the run meant: by name, by path, or the newest.
 
     With ``-c`` or ``--portfolio`` the newest of that portfolio: several may share a data folder.
+    A daemon that works on the portfolio comes before all runs; one that worked, where there is no
+    run.
 
     Raises:
         ConfigError: the configuration cannot be read.
@@ -39,7 +43,24 @@ def folder_of(options: Options, run: str | None) -> Path:
     """
     if run is not None and (os.sep in run or run.startswith(".")):
         return resolve(Path(), run)
-    return resolve(data_dir(options), run, _portfolio(options))
+    data = data_dir(options)
+    home = _home(options, data) if run is None else None
+    if home is not None and (is_held(home) or not runs(data)):
+        return home
+    return resolve(data, run, _portfolio(options))
+
+
+def _home(options: Options, data: Path) -> Path | None:
+    """Return the folder of a daemon's portfolio, None where no daemon ever worked."""
+    from config.locate import DEFAULT_NAME, locate
+
+    if options.portfolio is not None:
+        home = data / options.portfolio
+    elif options.config_paths or Path(DEFAULT_NAME).exists():
+        home = data / locate(options.config_paths, os.environ).portfolio_id
+    else:
+        return None
+    return home if (home / MANIFEST).exists() else None
 
 
 def _portfolio(options: Options) -> str | None:

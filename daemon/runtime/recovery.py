@@ -21,7 +21,7 @@ from daemon.core.engine import Engine
 from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.core.timers import Timers
 from daemon.runtime.snapshots import snapshot_of
-from daemon.runtime.stepper import StepperState
+from daemon.runtime.stepper_state import StepperState
 from state import codec
 from state.codec import Snapshot
 from state.entries import CommandTaken, Entry, OrderChanged, RunEnded, RunStarted

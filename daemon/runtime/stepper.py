@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
@@ -21,9 +20,10 @@ from daemon.core.desk import Desk
 from daemon.core.effects import Batch, Cancel, Effect, FillNow, Protect, Submit
 from daemon.core.engine import Engine
 from daemon.core.latches import DRAWDOWN
-from daemon.core.market import Series
 from daemon.core.supervision import Marks
 from daemon.core.timers import Timers
+from daemon.runtime.lane import Lane
+from daemon.runtime.stepper_state import StepperState
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
 from state.bars import Bar
 from state.entries import (
@@ -34,47 +34,13 @@ from state.entries import (
     PortfolioOpened,
 )
 from state.executions import BrokerEvent, OrderNews
+from state.journal import Sink
 from state.ledger import apply
 from state.orders import Intent
 from state.signals import Action
 from state.units import HOUR_NS, NEVER_NS, money
 
 _NOTHING = Decimal(0)
-
-
-class Sink(Protocol):
-    """Where entries are recorded."""
-
-    def extend(self, entries: Sequence[Entry]) -> int:
-        """Record entries that belong together, in order, and return the number of the last one."""
-
-
-class StepperState(msgspec.Struct, frozen=True):
-    """What a stepper knows beside the portfolio, between two instants.
-
-    ``now_ns`` is the last instant stepped; ``day_peak`` the highest marked equity of the trading
-    day and ``day_fall`` the deepest fall below it (a fraction); ``marked`` cash, open P&L and
-    high-water mark as last recorded.
-    """
-
-    now_ns: int
-    day_peak: float
-    day_fall: float
-    marked: tuple[Decimal, Decimal, Decimal]
-
-
-class Lane:
-    """One series in the stepper: the series, what rests on it, its engines in order of name."""
-
-    __slots__ = ("book", "engines", "series", "slots", "update")
-
-    def __init__(self, series: Series, book: Book, engines: Sequence[Engine]) -> None:
-        """Bind them; ``slots`` is the book's own, to look at without a call."""
-        self.series = series
-        self.update = series.update
-        self.book = book
-        self.slots = book.slots
-        self.engines = sorted(engines, key=lambda engine: engine.name)
 
 
 class Stepper:
@@ -170,7 +136,9 @@ class Stepper:
 
     def state(self, now_ns: int) -> StepperState:
         """Return what later steps depend on beside the portfolio, after instant ``now_ns``."""
-        return StepperState(now_ns, self._day_peak, self._day_fall, self._marked)
+        return StepperState(
+            now_ns, self._day_peak, self._day_fall, self._marked, self._watched_cash
+        )
 
     def resume(self, state: StepperState) -> None:
         """Go on after the instant of ``state``, the portfolio and the books being as they were."""
@@ -178,7 +146,7 @@ class Stepper:
             lane.engines = [one for one in lane.engines if not one.quarantined]
         self._hour_ns = state.now_ns // HOUR_NS * HOUR_NS + HOUR_NS
         self._day_peak, self._day_fall = state.day_peak, state.day_fall
-        self._marked = state.marked
+        self._marked, self._watched_cash = state.marked, state.watched_cash
         self._set_day(self.portfolio.day)
         self._moved = True
         self._settle()

@@ -15,7 +15,7 @@ from adapters.kill_file import FILE
 from config.load import load
 from daemon.replay import Replay, ReplayOptions
 from state import verify_fold
-from state.entries import IntentRecorded, KillChanged, RunEnded, RunStarted
+from state.entries import CommandTaken, IntentRecorded, KillChanged, RunEnded, RunStarted
 from state.errors import ExitCode
 from tests.daemons import ended, has_entries, spawn, wait_until
 from tests.trading import decisions, demo_settings, journal_of
@@ -156,3 +156,62 @@ def test_a_control_folder_that_is_gone_counts_as_the_file(home: Path) -> None:
     changes = [one for one in journal_of(home) if isinstance(one, KillChanged)]
     assert [one.level for one in changes] == ["halt"]
     assert "cannot be looked into" in changes[0].reason
+
+
+def _say(home: Path, *words: str) -> tuple[int, str, str]:
+    return ended(spawn(home.parent, *words))
+
+
+def test_the_operators_words_reach_a_running_daemon(home: Path) -> None:
+    """Each word is journalled and answered, and refused where it means nothing (U3)."""
+    process = _run(home, "60")
+    wait_until(lambda: (home / "control.sock").exists())
+    assert (home / "control.sock").stat().st_mode & 0o777 == 0o600
+
+    assert _say(home, "resume")[0] == ExitCode.NO
+    status, out, _ = _say(home, "halt", "--reason", "noon")
+    assert status == ExitCode.OK
+    assert "open: nothing" in out
+    assert "foliod resume" in out
+    status, out, _ = _say(home, "flatten", "--dry-run")
+    assert (status, "nothing was done" in out) == (ExitCode.OK, True)
+    status, out, err = _say(home, "status")
+    assert status == ExitCode.OK, err
+    assert "HALTED operator" in out
+    assert _say(home, "resume")[0] == ExitCode.OK
+    status, _, err = _say(home, "reset", "EURUSD")
+    assert status == ExitCode.NO
+    assert "nothing is latched" in err
+
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == ExitCode.OK
+    taken = [one for one in journal_of(home) if isinstance(one, CommandTaken)]
+    assert [(one.name, one.reason) for one in taken] == [
+        ("halt", "noon"),
+        ("resume", "foliod resume"),
+    ]
+    status, _, err = _say(home, "halt")
+    assert status == ExitCode.TRY_AGAIN
+    assert "foliod panic" in err
+
+
+def test_the_kill_switch_is_reset_by_name_when_the_file_is_gone(home: Path) -> None:
+    """Not while the file lies there; and a restarted daemon carries the same commands again."""
+    process = _run(home, "60")
+    wait_until(lambda: (home / "control.sock").exists())
+    assert _say(home, "panic", "--flatten")[0] == ExitCode.OK
+    wait_until(lambda: any(isinstance(one, KillChanged) for one in journal_of(home)))
+
+    status, _, err = _say(home, "reset", "kill")
+    assert status == ExitCode.NO
+    assert "remove it first" in err
+    (home.parent / "control" / FILE).unlink()
+    assert _say(home, "reset", "kill", "--reason", "checked")[0] == ExitCode.OK
+
+    process.kill()
+    ended(process)
+    status, out, err = ended(_run(home, "max"))
+    assert status == ExitCode.OK, err
+    levels = [one.level for one in journal_of(home) if isinstance(one, KillChanged)]
+    assert levels == ["flatten", "none"]
+    assert any(isinstance(one, IntentRecorded) for one in journal_of(home))

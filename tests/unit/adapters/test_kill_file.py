@@ -1,4 +1,4 @@
-"""The kill file: what it orders, that it is seen, and that what cannot be told closes (R6, KIL-2)."""
+"""The kill file: what it orders, and that what cannot be told closes (R6, KIL-2)."""
 
 from __future__ import annotations
 

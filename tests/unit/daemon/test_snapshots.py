@@ -19,8 +19,9 @@ from daemon.core.strategies.registry import BUILT_IN
 from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.replay import instants
 from daemon.runtime.bar_files import BarFiles
+from daemon.runtime.lane import Lane
 from daemon.runtime.snapshots import snapshot_of
-from daemon.runtime.stepper import Lane, Stepper
+from daemon.runtime.stepper import Stepper
 from daemon.wiring import Core, build, intervals_of
 from state.bars import Bar
 from state.codec import decode_snapshot, encode, encode_snapshot
