@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from daemon.cli.options import Options, pass_options
+from state.errors import ConfigError
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -79,6 +80,10 @@ def _options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
     settings = override(
         load(paths, os.environ), portfolio_id=options.portfolio, data_dir=options.data_dir
     )
+    if settings.portfolio.mode == "live":
+        raise ConfigError(
+            'portfolio.mode = "live": there is no live trading yet; set mode = "paper"'
+        )
     folder = control_folder(options)
     given = LiveOptions(
         speed=SPEEDS[speed],

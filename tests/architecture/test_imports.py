@@ -32,7 +32,10 @@ PLANTS = {
     "time belongs to adapters.clock": ("daemon/replay.py", "import time"),
     "aiosqlite belongs to state.queries": ("daemon/reports/daily.py", "import aiosqlite"),
     "sqlite3 belongs to the store": ("daemon/reports/daily.py", "import sqlite3"),
-    "threads belong to the writer, the kill file and the desk": ("daemon/replay.py", "import threading"),
+    "threads belong to the writer, the kill file and the desk": (
+        "daemon/replay.py",
+        "import threading",
+    ),
     "file locks belong to state.lock": ("daemon/replay.py", "import fcntl"),
     "pydantic belongs to config": ("daemon/wiring.py", "import pydantic"),
     "pyarrow belongs to bar files": ("daemon/wiring.py", "import pyarrow"),

@@ -229,3 +229,39 @@ def test_changed_bars_are_noticed(settings: Settings, tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match="cannot be decided again"):
         start(settings.model_copy(update={"bars": tuple(bars)}), home)
+
+
+def test_time_that_passes_between_bars_changes_no_decision(
+    settings: Settings, unbroken: Path, tmp_path: Path
+) -> None:
+    """Alarms and rolls come at their instants, whether the desk is told of time or not."""
+    trading = start(settings, tmp_path)
+    while (coming := trading.coming()) is not None:
+        for now_ns in (trading.now_ns + 1, (trading.now_ns + coming.now_ns) // 2, coming.now_ns):
+            trading.stepper.advance(now_ns)
+        trading.step(trading.take())
+    trading.end_history()
+    trading.close()
+
+    assert decisions(tmp_path) == decisions(unbroken)
+
+
+def test_an_r_stop_outlives_a_kill(settings: Settings, tmp_path: Path) -> None:
+    """Latched, then killed: no entry that trading day, entries on a later one (RSK-2)."""
+    risk = settings.risk.model_copy(update={"daily_r_stop": -1.0})
+    tight = settings.model_copy(update={"risk": risk})
+    trading = start(tight, tmp_path)
+    while "r_stop" not in trading.core.portfolio.halts:
+        assert go_on(trading, 1) == 1
+    halt = trading.core.portfolio.halts["r_stop"]
+    latched = trading.core.portfolio.seq
+    trading.close()
+
+    trading = start(tight, tmp_path)
+    assert trading.core.portfolio.halts["r_stop"] == halt
+    finish(trading)
+
+    later = [one for one in journal_of(tmp_path)[latched:] if isinstance(one, IntentRecorded)]
+    entered = {one.intent.day for one in later if one.intent.purpose == "entry"}
+    assert halt.day not in entered
+    assert min(entered) > halt.day

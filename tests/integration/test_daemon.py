@@ -210,7 +210,7 @@ def test_the_kill_switch_is_reset_by_name_when_the_file_is_gone(home: Path) -> N
 
     process.kill()
     ended(process)
-    status, out, err = ended(_run(home, "max"))
+    status, _, err = ended(_run(home, "max"))
     assert status == ExitCode.OK, err
     levels = [one.level for one in journal_of(home) if isinstance(one, KillChanged)]
     assert levels == ["flatten", "none"]
