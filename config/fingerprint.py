@@ -28,7 +28,7 @@ def fingerprint(settings: Settings) -> str:
 def canonical(settings: Settings) -> bytes:
     """Return the canonical JSON: keys sorted, numbers in shortest decimal form, no paths."""
     data = effective(settings)
-    del data["portfolio"]["data_dir"]
+    del data["portfolio"]["data_dir"], data["control"]
     data["news"]["file"] = "file" in data["news"]
     for source in data["bars"]:
         del source["path"]

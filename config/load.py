@@ -14,13 +14,20 @@ from pydantic import ValidationError
 from config import consistency
 from config.environment import unknown_variables, variables
 from config.facts import partial
-from config.locate import DEFAULT_DATA_DIR, PREFIX, SEPARATOR, config_paths, read_toml
+from config.locate import (
+    DEFAULT_CONTROL_DIR,
+    DEFAULT_DATA_DIR,
+    PREFIX,
+    SEPARATOR,
+    config_paths,
+    read_toml,
+)
 from config.problems import Where, field_problems, printable, where_text
 from config.profiles import is_file
 from config.settings import Settings
 from state.errors import ConfigError
 
-_PATH_KEYS: Final = (("portfolio", "data_dir"), ("news", "file"))
+_PATH_KEYS: Final = (("portfolio", "data_dir"), ("news", "file"), ("control", "dir"))
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
@@ -39,7 +46,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
     origins: dict[Where, str] = {}
     for origin, layer in layers:
         _merge(data, layer, origin, origins)
-    _default_data_dir(data, files[-1].parent)
+    _default_folders(data, files[-1].parent)
     return _validated(data, origins, str(files[-1]), unknown_variables(environ))
 
 
@@ -76,11 +83,14 @@ def _anchor(table: object, key: str, folder: Path) -> None:
     table[key] = str(folder / text)
 
 
-def _default_data_dir(data: dict[str, Any], folder: Path) -> None:
-    """Anchor the default as a given one would be; ``config.locate`` looks for it there too."""
+def _default_folders(data: dict[str, Any], folder: Path) -> None:
+    """Anchor defaults as given ones would be; ``config.locate`` looks for them there too."""
     portfolio = data.get("portfolio")
     if isinstance(portfolio, dict):
         portfolio.setdefault("data_dir", str(folder / DEFAULT_DATA_DIR))
+    control = data.setdefault("control", {})
+    if isinstance(control, dict):
+        control.setdefault("dir", str(folder / DEFAULT_CONTROL_DIR))
 
 
 def _merge(

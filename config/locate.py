@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ SEPARATOR: Final = "__"
 """Between the parts of such a name: FOLIOD_RISK__DAILY_R_STOP."""
 DEFAULT_NAME: Final = "foliod.toml"
 DEFAULT_DATA_DIR: Final = "var"
+DEFAULT_CONTROL_DIR: Final = "control"
 PORTFOLIO_ID: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
 PORTFOLIO_ID_TEXT: Final = "at most 32 letters, digits, _ and -, such as main"
 MAX_BYTES: Final = 1_048_576
@@ -134,6 +136,23 @@ def locate(
         raise ConfigError(f"{where}: portfolio.id: {found}, allowed: {PORTFOLIO_ID_TEXT}")
     home = data_dir or (folder / given if given else None)
     return Home(name, home or file_dir or folder / DEFAULT_DATA_DIR)
+
+
+def control_dir(paths: Sequence[Path], environ: Mapping[str, str]) -> Path:
+    """Find the folder of the kill file; a file that cannot be read counts as saying nothing of it.
+
+    Raises:
+        ConfigError: there is no configuration file.
+    """
+    files = config_paths(paths)
+    found = files[-1].parent / DEFAULT_CONTROL_DIR
+    for path in files:
+        with suppress(ConfigError):
+            section = read_toml(path).get("control")
+            if isinstance(section, dict) and isinstance(section.get("dir"), str):
+                found = path.parent / section["dir"]
+    given = _variable(environ, f"{PREFIX}CONTROL{SEPARATOR}DIR")
+    return files[-1].parent / given if given else found
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str | None:

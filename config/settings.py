@@ -287,6 +287,15 @@ class Replay(Section):
     )
 
 
+class Control(Section):
+    """Where the operator reaches a daemon that nothing else reaches."""
+
+    dir: Annotated[Path, PathText()] = Field(
+        default=Path("control"),
+        description="Folder of the file `KILL_SWITCH`; relative to the configuration file.",
+    )
+
+
 class Settings(BaseModel):
     """All settings. Made by ``config.load.load``; safe to make directly from a dict in tests."""
 
@@ -306,6 +315,7 @@ class Settings(BaseModel):
     strategies: tuple[StrategySettings, ...]
     paper: Paper = Field(default_factory=Paper)
     replay: Replay = Field(default_factory=Replay)
+    control: Control = Field(default_factory=Control)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

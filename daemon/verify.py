@@ -34,6 +34,11 @@ from state.lock import is_held
 from state.units import utc_text
 
 CONFIG: Final = "config.toml"
+REPLAY: Final = "replay"
+_DAEMON: Final = (
+    "a daemon's portfolio: its books are verified; what it decided since its last snapshot is"
+    " decided again at every start, and a start that decides otherwise is refused"
+)
 
 
 class Interrupted(Exception):
@@ -139,8 +144,10 @@ async def verify(folder: Path, clock: Clock, *, decide: bool = True, show: Show 
     except JournalError as problem:
         return _proof(folder, manifest, [_with(books, str(problem))], [])
     settings, configuration = _configuration(run)
-    parts = [_with(books, *_ending(run)), configuration, _bars(manifest), *_inputs(manifest)]
-    parts.append(_trades(run))
+    parts = [_with(books, *_ending(run)), configuration]
+    if manifest.mode != REPLAY:
+        return _proof(folder, manifest, parts, [*_notes(run), _DAEMON])
+    parts += [_bars(manifest), *_inputs(manifest), _trades(run)]
     if decide:
         parts.append(await _decisions(run, settings, parts, clock, show))
     return _proof(folder, manifest, parts, _notes(run))

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from daemon.live import LiveOptions
 
 SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
-CONTROL: Final = "control"
-"""Folder of the kill file, beside the configuration."""
 
 
 @click.command()
@@ -84,22 +82,15 @@ def _options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
         raise ConfigError(
             'portfolio.mode = "live": there is no live trading yet; set mode = "paper"'
         )
-    folder = control_folder(options)
     given = LiveOptions(
         speed=SPEEDS[speed],
-        control=folder,
+        control=settings.control.dir,
         config_text=settings_text(settings),
         log=sys.stderr,
         say=click.echo,
-        strategies_folder=folder.parent,
+        strategies_folder=paths[-1].parent if paths else Path(),
     )
     return settings, given
-
-
-def control_folder(options: Options) -> Path:
-    """Return the folder of the kill file: beside the last configuration file."""
-    paths = options.config_paths
-    return (paths[-1].parent if paths else Path()) / CONTROL
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, str]], loop: str) -> str:

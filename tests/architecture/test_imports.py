@@ -32,7 +32,7 @@ PLANTS = {
     "time belongs to adapters.clock": ("daemon/replay.py", "import time"),
     "aiosqlite belongs to state.queries": ("daemon/reports/daily.py", "import aiosqlite"),
     "sqlite3 belongs to the store": ("daemon/reports/daily.py", "import sqlite3"),
-    "threads belong to the writer, the kill file and the desk": (
+    "threads belong to writer, kill file and desk": (
         "daemon/replay.py",
         "import threading",
     ),

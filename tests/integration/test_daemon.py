@@ -63,6 +63,7 @@ def test_the_daemon_decides_what_the_replay_decides(
     assert "END_OF_HISTORY" in out
     assert decisions(home) == replayed
     assert verify_fold.check(home / "foliod.db") == []
+    assert ended(spawn(home.parent, "verify", str(home)))[0] == ExitCode.OK
     for line in err.splitlines():
         assert {"portfolio_id", "run_id", "seq", "event"} <= set(json.loads(line))
 
