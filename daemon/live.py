@@ -273,7 +273,10 @@ class Live:
         """Let the desk latch what the kill file orders, also while no bar comes."""
         while True:
             await asyncio.sleep(_KILL_S)
-            if self._kill.seen() not in (None, self._latched):
+            seen = self._kill.seen()
+            if seen is None:
+                self._latched = None
+            elif seen != self._latched:
                 await self._put(self._attend)
 
     async def _answer(self, request: Request) -> Answer:
@@ -321,7 +324,9 @@ class Live:
     def _attend(self) -> None:
         """Take what the operator ordered, between two instants."""
         order = self._kill.seen()
-        if order is not None:
+        if order is None:
+            self._latched = None
+        else:
             kill = self._at_work.core.portfolio.kill
             if kill == "none" or (kill == "halt" and order.level == "flatten"):
                 name = "kill" if order.level == "halt" else "kill_flatten"
@@ -334,6 +339,7 @@ class Live:
         core = self._at_work.core
         portfolio, now_ns = core.portfolio, self._now_ns()
         there = str(self._options.control / FILE) if self._kill.is_there() else ""
+        self._attend()  # what was seen is latched, and forgotten where the file is gone
         cooldowns = core.pace.cooldowns(portfolio, now_ns)
         wish = wanted(request.name, request.argument, portfolio, cooldowns, there)
         if not wish.command:
