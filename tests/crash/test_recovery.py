@@ -234,15 +234,23 @@ def test_changed_bars_are_noticed(settings: Settings, tmp_path: Path) -> None:
 def test_time_that_passes_between_bars_changes_no_decision(
     settings: Settings, unbroken: Path, tmp_path: Path
 ) -> None:
-    """Alarms and rolls come at their instants, whether the desk is told of time or not."""
+    """Alarms and rolls come at their instants, told of time or not, and killed right after."""
     trading = start(settings, tmp_path)
+    killed_at: list[int] = []
     while (coming := trading.coming()) is not None:
+        before = trading.core.portfolio.seq
         for now_ns in (trading.now_ns + 1, (trading.now_ns + coming.now_ns) // 2, coming.now_ns):
             trading.stepper.advance(now_ns)
+        if trading.core.portfolio.seq > before and coming.now_ns not in killed_at:
+            killed_at.append(coming.now_ns)
+            trading.close()
+            trading = start(settings, tmp_path)
+            continue
         trading.step(trading.take())
     trading.end_history()
     trading.close()
 
+    assert len(killed_at) > 3
     assert decisions(tmp_path) == decisions(unbroken)
 
 
