@@ -27,7 +27,7 @@ from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.runtime.found import found_lines
 from daemon.runtime.recovery import KILL_CODE
-from daemon.runtime.run_folder import Manifest, write_atomically, write_manifest
+from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.status_file import StatusFile
 from daemon.runtime.version import VERSION
@@ -103,7 +103,7 @@ class Live:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._hear_signal)
-        is_new = not self.home.exists()
+        is_new = not (self.home / DATABASE).exists()
         try:
             with PortfolioLock(self.home, this_process("foliod run", self._clock.now_ns())):
                 if is_new:
