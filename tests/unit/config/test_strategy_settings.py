@@ -145,4 +145,5 @@ def test_parameter_sets() -> None:
 def test_tuned_sets_are_parameters() -> None:
     """Every tuned value is a parameter that its strategy knows and accepts."""
     for (kind, *_), params in TUNED.items():
-        msgspec.convert(dict(params), BUILT_IN[kind].Params)
+        made = msgspec.convert(dict(params), BUILT_IN[kind].Params)
+        assert {name: getattr(made, name) for name in params} == dict(params)
