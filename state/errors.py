@@ -48,12 +48,6 @@ class FeedError(FoliodError):
     exit_code = ExitCode.DATA
 
 
-class BrokerError(FoliodError):
-    """The broker refused or cannot be reached."""
-
-    exit_code = ExitCode.UNAVAILABLE
-
-
 class StrategyError(FoliodError):
     """A strategy cannot be loaded or raised while it ran; it quarantines one engine."""
 

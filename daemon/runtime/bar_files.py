@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from adapters.feeds.columns import Columns
@@ -15,8 +16,8 @@ from adapters.feeds.files.blocks import content_digest
 from adapters.feeds.files.reach import reach
 from adapters.feeds.files.source import BarSource, open_bars
 from adapters.feeds.files.spec import BarFileSpec, Refused
-from adapters.feeds.merge import SeriesFeed, batch_rows
-from adapters.feeds.resample import interval_text, resample
+from adapters.feeds.merge import SeriesFeed, batch_rows, series_feeds
+from adapters.feeds.resample import interval_text
 from config.settings import BarsSettings, Settings
 from state.errors import ConfigError, FeedError
 
@@ -62,11 +63,12 @@ class BarFiles:
     def feeds(self) -> list[SeriesFeed]:
         """Open every series for one pass through the history."""
         rows = batch_rows(len(self.keys()))
-        found = []
+        found: list[SeriesFeed] = []
         for one in self.files:
             one.readings = []
-            for interval_ns in sorted(one.intervals):
-                found.append(SeriesFeed(one.symbol, interval_ns, _read(one, interval_ns, rows)))
+            found += series_feeds(
+                one.symbol, one.source.interval_ns, one.intervals, partial(_batches, one, rows)
+            )
         return found
 
     def span(self) -> tuple[int, int]:
@@ -143,7 +145,8 @@ def _assign(files: list[BarFile], interval_ns: int) -> str | None:
     return None
 
 
-def _read(file: BarFile, interval_ns: int, rows: int) -> Iterator[Columns]:
+def _batches(file: BarFile, rows: int) -> Iterator[Columns]:
+    """Open the file once more, for one series."""
     source = open_bars(file.source.spec)
     file.readings.append(source)
-    return resample(source.batches(rows), source.interval_ns, interval_ns)
+    return source.batches(rows)
