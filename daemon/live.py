@@ -1,8 +1,8 @@
 """The runner of the daemon: tasks around one portfolio at work, on a paced feed of recorded bars.
 
-One event loop, one group of named tasks. The desk's steps run on a thread of their own, because
-each waits for the disk; the loop never does. Nothing here decides: it feeds, paces, hears the
-operator and ends in order.
+One event loop, one group of named tasks: feed, router, one per engine, desk, broker, one per
+supervisor, kill watcher, status, pulse, control socket. Nothing here decides: it feeds, paces,
+hears the operator and ends in order.
 """
 
 from __future__ import annotations
@@ -11,33 +11,40 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from adapters.clock import SteadyClock
-from adapters.kill_file import FILE, SWITCH_S, KillFile, Order
+from adapters.kill_file import SWITCH_S, KillFile
 from adapters.ports import Clock
 from config.settings import Settings
 from daemon.control import Answer, ControlServer, Request
-from daemon.core.commands import Command
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
+from daemon.operator import Operator
 from daemon.runtime.found import found_lines
 from daemon.runtime.recovery import KILL_CODE
 from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.status_file import StatusFile
+from daemon.runtime.tasks.alarms import alarm_task
+from daemon.runtime.tasks.broker import BrokerTask
+from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
+from daemon.runtime.tasks.engines import EngineTasks
+from daemon.runtime.tasks.pulse import Pulse
+from daemon.runtime.tasks.serial import SerialTask
+from daemon.runtime.tasks.supervisors import supervisor_alarms
 from daemon.runtime.version import VERSION
-from daemon.runtime.wanted import next_step, open_lines, wanted
 from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Instant, Trading
 from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process
 from state.orders import Intent
 from state.units import HOUR_NS, SECOND_NS, utc_text
+from state.writer import Written
 
 STATUS_NS: Final = 5 * SECOND_NS
 """The longest silence of the status, by the run's clock; an hour where bars come unpaced."""
@@ -45,7 +52,7 @@ STATUS_NS: Final = 5 * SECOND_NS
 CONFIG: Final = "config.toml"
 _KILL_S: Final = 0.05
 _STRETCH: Final = 64
-"""Instants handed to the desk at a time while nothing paces them."""
+"""Instants made ready at a time while nothing paces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +79,10 @@ class Live:
         self._settings = settings
         self._options = options
         self._clock = clock
-        self._steady = SteadyClock()
         self.home = settings.portfolio.data_dir / settings.portfolio.id
         self._stop = asyncio.Event()
         self._is_stopping = False
-        self._latched: Order | None = None
-        self._jobs: asyncio.Queue[Callable[[], None] | None] = asyncio.Queue()
-        self._anchor = (0, 0)
-        self._next_close_ns = 0
+        self._started = ""
         self._log = RunLog(options.log, clock, self._scope)
         self._trading: Trading | None = None
 
@@ -121,35 +124,34 @@ class Live:
         self._stop.set()
 
     async def _held(self) -> str:
-        loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_S)
         self._kill = KillFile(self._options.control)
         try:
-            with ThreadPoolExecutor(1, "desk") as desk:
-                self._desk_thread = desk
-                try:
-                    await loop.run_in_executor(desk, self._bring_up)
-                    return await self._work()
-                except FoliodError as error:
-                    self._log.error("failed", problem=str(error))
-                    self._manifest("failed", str(error))
-                    raise
-                finally:
-                    if self._trading is not None:
-                        await loop.run_in_executor(desk, self._trading.close)
-                        self._status.close()
+            try:
+                # A start may decide a long tail again: signals are heard meanwhile.
+                await asyncio.to_thread(self._bring_up)
+                return await self._work()
+            except FoliodError as error:
+                self._log.error("failed", problem=str(error))
+                self._manifest("failed", str(error))
+                raise
+            finally:
+                if self._trading is not None:
+                    await asyncio.to_thread(self._trading.close)
+                    self._status.close()
         finally:
             self._kill.close()
 
     def _bring_up(self) -> None:
-        """Recover, say what was found, and record that this process goes on (desk's thread)."""
+        """Recover, wire what tells the status, and say what was found."""
         options, settings = self._options, self._settings
         hooks = Hooks(self._refuse, self._tell)
         trading = Trading(settings, self.home, options.strategies_folder, hooks)
         self._trading = self._at_work = trading
         core = trading.core
-        self._every_ns = HOUR_NS if options.speed is None else STATUS_NS
-        self._status = StatusFile(self.home / "logs", self._every_ns)
+        self._status = StatusFile(
+            self.home / "logs", HOUR_NS if options.speed is None else STATUS_NS
+        )
         facts = run_facts(settings, mode=MODE, source="files", since_ns=trading.now_ns)
         open_pnl = core.desk.valuation.open_pnl
         self._board = StatusBoard(facts, core.engine_facts, core.market, open_pnl, core.pace)
@@ -159,11 +161,26 @@ class Live:
                 options.say(line)
         else:
             options.say(f"a new portfolio in {self.home}")
-        write_atomically(self.home / CONFIG, options.config_text.encode())
-        trading.begin_run()
+
+    async def _begin(self) -> None:
+        """Record that this process goes on, and make the tasks' parts."""
+        trading, speed = self._at_work, self._options.speed
+        write_atomically(self.home / CONFIG, self._options.config_text.encode())
+        await trading.begin_run(_durable)
         self._manifest("running", "")
-        self._anchor = (trading.now_ns, self._steady.now_ns())
-        self._next_close_ns = trading.now_ns
+        self._run_clock: RunClock = (
+            LockstepClock(trading.now_ns)
+            if speed is None
+            else PacedClock(SteadyClock(), trading.now_ns, speed)
+        )
+        self._desk, self._router = SerialTask(), SerialTask()
+        self._broker = BrokerTask(trading.stepper.venue)
+        trading.stepper.venue = self._broker
+        self._engines = EngineTasks(trading.core.engines)
+        self._pulse = Pulse(SteadyClock())
+        self._operator = Operator(
+            trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
+        )
         self._log.info("started", at=utc_text(trading.now_ns), version=VERSION)
 
     def _manifest(self, state: str, reason: str) -> None:
@@ -171,8 +188,7 @@ class Live:
         if trading is None or not trading.run_id:
             return
         now = utc_text(self._clock.now_ns())
-        if state == "running":
-            self._started = now
+        self._started = self._started or now
         manifest = Manifest(
             trading.run_id,
             self._settings.portfolio.id,
@@ -188,59 +204,66 @@ class Live:
         )
         write_manifest(self.home, manifest)
 
+    # Tasks --------------------------------------------------------------------------------------
+
     async def _work(self) -> str:
         """Run the tasks until the bars end, a signal comes or one of them fails."""
+        await self._begin()
         try:
             async with asyncio.TaskGroup() as group:
-                desk = group.create_task(self._desk_task(), name="desk")
+                inner = [
+                    group.create_task(self._desk.run(), name="desk"),
+                    group.create_task(self._broker.work.run(), name="broker"),
+                    *self._engines.start(group),
+                ]
                 feed = group.create_task(self._feed_task(), name="feed")
-                status = group.create_task(self._status_task(), name="status")
-                kill = group.create_task(self._kill_task(), name="kill watcher")
-                control = group.create_task(
-                    ControlServer(self.home, self._answer).serve(), name="control socket"
-                )
                 stop = group.create_task(self._stop.wait(), name="stop")
-                await asyncio.wait({feed, stop, desk}, return_when=asyncio.FIRST_COMPLETED)
+                outer = [feed, stop, *self._outer_tasks(group)]
+                await asyncio.wait({feed, stop, inner[0]}, return_when=asyncio.FIRST_COMPLETED)
                 self._is_stopping = True
                 is_over = feed.done() and not feed.cancelled() and feed.exception() is None
-                others = {feed, status, kill, control, stop}
-                for task in others:
-                    task.cancel()
-                await asyncio.wait(others)
                 reason = END_OF_HISTORY if is_over else STOPPED
-                self._jobs.put_nowait(lambda: self._end(reason))
-                self._jobs.put_nowait(None)
+                await _cancel(outer)
+                await self._desk.ask(lambda: self._end(reason))
+                await _cancel(inner)
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         self._manifest("complete", reason)
         self._log.info("ended", reason=reason)
         return reason
 
-    def _end(self, reason: str) -> None:
-        trading = self._at_work
-        if reason == END_OF_HISTORY:
-            trading.end_history()
-        else:
-            trading.end_run(reason)
-
-    # Tasks --------------------------------------------------------------------------------------
-
-    async def _desk_task(self) -> None:
-        """Carry out jobs one by one on the desk's thread: the only writer of entries."""
-        loop = asyncio.get_running_loop()
-        while (job := await self._jobs.get()) is not None:
-            await loop.run_in_executor(self._desk_thread, job)
+    def _outer_tasks(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start the tasks that give the desk work besides the feed."""
+        trading, clock = self._at_work, self._run_clock
+        core = trading.core
+        alarms = supervisor_alarms(trading.stepper, core.timers, core.pace, clock.now_ns)
+        alarms["status"] = lambda: min(self._status.due_ns, self._board.edge_ns)
+        control = ControlServer(self.home, self._answer)
+        return [
+            group.create_task(self._router.run(), name="router"),
+            *(
+                group.create_task(alarm_task(name, next_ns, clock, self._tick), name=name)
+                for name, next_ns in alarms.items()
+            ),
+            group.create_task(self._kill_task(), name="kill watcher"),
+            group.create_task(control.serve(), name="control socket"),
+            group.create_task(self._pulse.run(), name="pulse"),
+        ]
 
     async def _feed_task(self) -> None:
-        """Hand the desk instant after instant, each when its time has come, until the bars end."""
+        """Hand the router instant after instant, each when its time has come, until they end."""
+        trading, clock = self._at_work, self._run_clock
         stretch = await asyncio.to_thread(self._next_stretch)
         while stretch:
-            self._next_close_ns = stretch[0].now_ns
-            await self._wait_until(stretch[0].now_ns)
-            done = self._put(lambda part=stretch: self._step(part))  # type: ignore[misc]
-            following = await asyncio.to_thread(self._next_stretch)
-            await done
-            stretch = following
+            ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
+            try:
+                for instant in stretch:
+                    clock.stepped(trading.now_ns, instant.now_ns)
+                    await clock.reach(instant.now_ns)
+                    await self._router.ask(partial(self._route, instant))
+                stretch = await ahead
+            finally:
+                ahead.cancel()
 
     def _next_stretch(self) -> list[Instant]:
         trading, found = self._at_work, list[Instant]()
@@ -249,111 +272,45 @@ class Live:
             found.append(trading.take())
         return found
 
-    async def _wait_until(self, close_ns: int) -> None:
-        """Wait until the run's clock says that these bars have closed."""
-        speed = self._options.speed
-        if speed is None:
-            return
-        start_ns, steady_ns = self._anchor
-        due_ns = steady_ns + round((close_ns - start_ns) / speed)
-        if (left_ns := due_ns - self._steady.now_ns()) > 0:
-            await asyncio.sleep(left_ns / SECOND_NS)
+    async def _route(self, instant: Instant) -> None:
+        """Bring an instant before the desk; its bars go to the engines' tasks from there."""
+        await self._desk.ask(lambda: self._step(instant))
 
-    async def _status_task(self) -> None:
+    async def _tick(self) -> None:
         """Let time pass at the desk where no bar comes: alarms ring, status is told."""
-        speed = self._options.speed
-        if speed is None:
-            await asyncio.Event().wait()
-            return
-        while True:
-            await asyncio.sleep(STATUS_NS / SECOND_NS / speed)
-            await self._put(self._tick)
+        await self._desk.ask(self._pass_time)
 
     async def _kill_task(self) -> None:
         """Let the desk latch what the kill file orders, also while no bar comes."""
         while True:
             await asyncio.sleep(_KILL_S)
-            seen = self._kill.seen()
-            if seen is None:
-                self._latched = None
-            elif seen != self._latched:
-                await self._put(self._attend)
+            if not self._operator.is_heard():
+                await self._desk.ask(self._operator.attend)
 
     async def _answer(self, request: Request) -> Answer:
         """Let the desk do what the operator wants, and say what it did."""
-        answers: list[Answer] = []
-        await self._put(lambda: answers.append(self._obey(request)))
-        return answers[0]
+        return await self._desk.ask(lambda: self._operator.obey(request))
 
-    def _put(self, job: Callable[[], None]) -> asyncio.Future[None]:
-        """Queue a job for the desk; the future is done when the job is."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+    # The desk's jobs ----------------------------------------------------------------------------
 
-        def carry_out() -> None:
-            job()
-            loop.call_soon_threadsafe(_set, done)
+    async def _step(self, instant: Instant) -> None:
+        await self._operator.attend()
+        if self._is_stopping:
+            return
+        await self._at_work.step(instant, self._engines.ask)
+        self._run_clock.changed()
+        await self._operator.attend()
 
-        self._jobs.put_nowait(carry_out)
-        return done
+    async def _pass_time(self) -> None:
+        await self._operator.attend()
+        await self._at_work.stepper.advance(self._run_clock.now_ns(), tell=True)
+        self._run_clock.changed()
 
-    # On the desk's thread -----------------------------------------------------------------------
-
-    def _step(self, stretch: list[Instant]) -> None:
-        for instant in stretch:
-            self._attend()
-            if self._is_stopping:
-                return
-            self._next_close_ns = instant.now_ns
-            self._at_work.step(instant)
-        self._attend()
-
-    def _tick(self) -> None:
-        self._attend()
-        self._at_work.stepper.advance(self._now_ns())
-
-    def _now_ns(self) -> int:
-        """Return the run's instant: never beyond the close of a bar that is yet to be stepped."""
-        trading, speed = self._at_work, self._options.speed
-        if speed is None:
-            return trading.now_ns
-        start_ns, steady_ns = self._anchor
-        passed_ns = round((self._steady.now_ns() - steady_ns) * speed)
-        return max(trading.now_ns, min(start_ns + passed_ns, self._next_close_ns))
-
-    def _attend(self) -> None:
-        """Take what the operator ordered, between two instants."""
-        order = self._kill.seen()
-        if order is None:
-            self._latched = None
+    async def _end(self, reason: str) -> None:
+        if reason == END_OF_HISTORY:
+            await self._at_work.end_history()
         else:
-            kill = self._at_work.core.portfolio.kill
-            if kill == "none" or (kill == "halt" and order.level == "flatten"):
-                name = "kill" if order.level == "halt" else "kill_flatten"
-                self._give(name, "", order.reason)
-                self._log.warning("kill switch", order=order.level, reason=order.reason)
-            self._latched = order
-            self._kill.acknowledge(order)
-
-    def _obey(self, request: Request) -> Answer:
-        core = self._at_work.core
-        portfolio, now_ns = core.portfolio, self._now_ns()
-        there = str(self._options.control / FILE) if self._kill.is_there() else ""
-        self._attend()  # what was seen is latched, and forgotten where the file is gone
-        cooldowns = core.pace.cooldowns(portfolio, now_ns)
-        wish = wanted(request.name, request.argument, portfolio, cooldowns, there)
-        if not wish.command:
-            return Answer(False, [wish.why_not])
-        if request.dry_run:
-            return Answer(True, ["nothing was done", *open_lines(portfolio, core.grids)])
-        reason = request.reason or f"foliod {request.name}"
-        self._give(wish.command, wish.argument, reason)
-        self._log.info("command", command=wish.command, argument=wish.argument, reason=reason)
-        return Answer(True, [*open_lines(portfolio, core.grids), next_step(request.name)])
-
-    def _give(self, name: str, argument: str, reason: str) -> None:
-        at_ns = max(self._at_work.now_ns + 1, self._now_ns())
-        self._at_work.give(Command(at_ns, name, argument, reason))
+            await self._at_work.end_run(reason)
 
     def _refuse(self, _: Intent) -> str | None:
         return KILL_CODE if self._kill.is_closed() else None
@@ -362,18 +319,25 @@ class Live:
         """Write a status line; everything that it says is durable."""
         trading, inputs = self._at_work, self._inputs
         inputs.now_ns, inputs.last_bar_ns, inputs.bars = now_ns, trading.now_ns, trading.bars
-        portfolio = trading.core.portfolio
+        inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
+        inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
         try:
-            self._status.write(now_ns, self._board.line(portfolio, inputs))
+            self._status.write(now_ns, self._board.line(trading.core.portfolio, inputs))
             self._status.flush()
         except OSError as problem:
             self._log.error("status cannot be written", problem=str(problem))
         return min(self._status.due_ns, self._board.edge_ns)
 
 
-def _set(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+async def _durable(written: Written) -> None:
+    """Wait for the disk without holding up the loop."""
+    await asyncio.wrap_future(written)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -231,7 +231,7 @@ class Replay:
             first = next(slices, None)
             if first is None:
                 raise FeedError("the bar files hold no bar; nothing to replay")
-            self._begin(first)
+            await self._begin(first)
             try:
                 return await self._step_through(first, slices)
             except BaseException:
@@ -259,7 +259,7 @@ class Replay:
             f"{utc_text(options.to_ns)} (--to): the bars begin at {begin}"
         )
 
-    def _begin(self, first: Slice) -> None:
+    async def _begin(self, first: Slice) -> None:
         """Open the portfolio at the open of the first bar that is not warm-up."""
         settings, core = self._settings, self._core
         self._first_ns = max(int(first.open_ns[0]), self.options.from_ns)
@@ -305,7 +305,7 @@ class Replay:
         opening.append(
             RunStarted(self._first_ns, self.run_id, VERSION, "replay", self._config_hash)
         )
-        self._stepper.start(self._first_ns, opening)
+        await self._stepper.start(self._first_ns, opening)
 
     async def _history(self, part: Slice) -> str:
         """Step through one slice; return END_OF_HISTORY, or why to stop early."""
@@ -314,7 +314,7 @@ class Replay:
         warm = bisect_right(closes, options.from_ns)
         stop = bisect_right(closes, options.to_ns)
         for number in range(warm):
-            stepper.warm(pairs[starts[number] : starts[number + 1]])
+            await stepper.warm(pairs[starts[number] : starts[number + 1]])
         done, begin = 0, warm
         while begin < stop:
             # One simulated day at a time: the loop over a day's instants does nothing but step.
@@ -342,14 +342,14 @@ class Replay:
             self._consumed.update(index, count, last_ns, packed)
         self._bars += end - begin
 
-    def _record_consumed(self) -> None:
+    async def _record_consumed(self) -> None:
         """Journal which bars were consumed: what stands for them in the journal."""
         for entry in self._consumed.entries(max(self._now_ns, self._first_ns)):
-            self._stepper.record(entry)
+            await self._stepper.record(entry)
 
     async def _commit(self) -> None:
         """Make everything so far durable, then let the files say it."""
-        self._record_consumed()
+        await self._record_consumed()
         entries = self._sink.drain()
         if entries:
             await asyncio.wrap_future(self._writer.submit(entries))
@@ -363,13 +363,13 @@ class Replay:
         close = self.options.close_at_end or self._settings.replay.close_at_end
         complete = reason != "INTERRUPTED"
         if complete:
-            stepper.finish(now_ns, close_at_end=close)
+            await stepper.finish(now_ns, close_at_end=close)
         for symbol, refused in self._files.refused():
-            stepper.record(
+            await stepper.record(
                 BarsRefused(now_ns, symbol, refused.reason, refused.count, refused.first)
             )
-        self._record_consumed()
-        stepper.record(RunEnded(now_ns, self.run_id, reason))
+        await self._record_consumed()
+        await stepper.record(RunEnded(now_ns, self.run_id, reason))
         self._views.inputs.bars = self._bars
         self._views.tell(now_ns)
         await self._commit()

@@ -1,15 +1,15 @@
 """One portfolio at work: its database, its core and its stepper, brought up by recovery.
 
 Start-up is recovery, after a clean stop and after ``kill -9`` alike. Every entry is on the disk
-before it is applied and before anything follows from it. Synchronous, and used by one thread, which
-waits for the disk. It knows no task, no pace and no socket: a runner hands it instants in order.
+before it is applied and before anything follows from it. It knows no task, no pace and no socket: a
+runner hands it instants in order, one call at a time, and says how to wait for the disk.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,12 +23,13 @@ from config.settings import Settings
 from daemon.core.commands import Command
 from daemon.core.engine import Engine
 from daemon.replay import instants
+from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
 from daemon.runtime.lane import Lane
-from daemon.runtime.recovery import DurableSink, Parts, Work, engine_made_of
+from daemon.runtime.recovery import DurableSink, Parts, Wait, Work, engine_made_of
 from daemon.runtime.run_folder import DATABASE
-from daemon.runtime.stepper import Stepper
+from daemon.runtime.stepper import Stepper, Wish
 from daemon.runtime.traceback_text import RAISED, said
 from daemon.runtime.version import VERSION
 from daemon.wiring import build, intervals_of
@@ -58,9 +59,13 @@ class Instant(NamedTuple):
     bars: list[tuple[Lane, Bar]]
 
 
+Ask = Callable[[Sequence[tuple[Lane, Bar]]], Awaitable[list[Wish]]]
+"""Shows an instant's bars to their series and engines and returns what the engines wish."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a runner adds: all are called by the thread that uses the portfolio.
+    """What a runner adds.
 
     ``refuse`` answers right before an entry order goes out: a reason code, or None. ``tell`` is
     told the end of an instant in which something changed and answers from when on it wants to be
@@ -105,14 +110,14 @@ class Trading:
         self._writer = Writer(home / DATABASE, "FULL")
         try:
             self.found = self._writer.seq > 0
-            self._bring_up()
+            at_once(self._bring_up())
         except BaseException:
             self._writer.close()
             raise
 
     # Coming up ----------------------------------------------------------------------------------
 
-    def _bring_up(self) -> None:
+    async def _bring_up(self) -> None:
         """Take back the newest snapshot, or begin, and decide the tail once more."""
         core, settings = self.core, self.settings
         kept = self._snapshot()
@@ -138,10 +143,10 @@ class Trading:
             self.stepper.give(command)
         self._instants = self._read()
         if kept is None:
-            self._begin()
+            await self._begin()
         else:
             self._resume(*kept[1:])
-        self._catch_up()
+        await self._catch_up()
         if self.found and self.coming() is None:
             _, payload = next(read_payloads(self.home / DATABASE, self._sink.seq - 1))
             last = codec.decode(payload)
@@ -174,7 +179,7 @@ class Trading:
                     " Ctrl-C), then start with the new one"
                 )
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         """Open the portfolio at the open of the first bar."""
         first = next(self._instants, None)
         if first is None:
@@ -185,7 +190,7 @@ class Trading:
             InstrumentSet(self.now_ns, self.core.grids[symbol].instrument)
             for symbol in sorted(self.core.grids)
         ]
-        self.stepper.start(self.now_ns, opening)
+        await self.stepper.start(self.now_ns, opening)
         self._day_end_ns = self.stepper.day_end_ns
 
     def _resume(self, kept: Snapshot, work: Work) -> None:
@@ -236,29 +241,34 @@ class Trading:
                 ]
             )
 
-    def _catch_up(self) -> None:
+    async def _catch_up(self) -> None:
         """Step until everything that the journal has is decided again."""
         while (entry := self._sink.next_entry()) is not None:
             coming = self.coming()
             if coming is None:
-                self._end_history()
+                await self._end_history()
                 if self._sink.next_entry() is not None:
                     raise FeedError(
                         f"{self.home}: the journal goes on after the bars end; a bar file lacks"
                         " rows that it had"
                     )
             elif entry.at_ns >= coming.now_ns:
-                self.step(self.take())
+                await self.step(self.take())
             else:
                 before = self._sink.seq
-                self.stepper.advance(min(entry.at_ns + 1, coming.now_ns))
+                await self.stepper.advance(min(entry.at_ns + 1, coming.now_ns))
                 if self._sink.seq == before:
-                    self.step(self.take())
+                    await self.step(self.take())
 
-    def begin_run(self) -> None:
-        """Record that this process goes on, after a snapshot of what it found."""
+    async def begin_run(self, wait: Wait | None = None) -> None:
+        """Record that this process goes on, after a snapshot of what it found.
+
+        ``wait`` waits for the disk from now on; None: this thread does.
+        """
+        if wait is not None:
+            self._sink.wait = wait
         if self.found:
-            self.snapshot()
+            await self.snapshot()
         content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])
         number = str(self._sink.seq)
         digest = hashlib.blake2b(f"{content}\0{number}".encode(), digest_size=_RUN_ID_BYTES)
@@ -267,11 +277,13 @@ class Trading:
         for symbol in sorted(self.core.grids):
             instrument = self.core.grids[symbol].instrument
             if known is not None and known.get(symbol) != instrument:
-                self.stepper.record(InstrumentSet(self.now_ns, instrument))
-        self.stepper.record(RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash))
+                await self.stepper.record(InstrumentSet(self.now_ns, instrument))
+        await self.stepper.record(
+            RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash)
+        )
         self.has_begun = True
         if not self.found:
-            self.snapshot()
+            await self.snapshot()
 
     # Bars ---------------------------------------------------------------------------------------
 
@@ -296,26 +308,31 @@ class Trading:
 
     # Working ------------------------------------------------------------------------------------
 
-    def step(self, instant: Instant) -> None:
-        """Step one instant, and at the end of a trading day journal its bars and snapshot."""
+    async def step(self, instant: Instant, ask: Ask | None = None) -> None:
+        """Step one instant, and at the end of a trading day journal its bars and snapshot.
+
+        ``ask`` shows the bars to series and engines; None: directly.
+        """
         now_ns, bars = instant
         for lane, bar in bars:
             self._consumed.take(self._place[lane.series.key], bar)
         self.bars += len(bars)
         self.now_ns = now_ns
-        self.stepper.step(now_ns, bars)
+        await self.stepper.begin(now_ns, bars)
+        wishes = self.stepper.ask(bars) if ask is None else await ask(bars)
+        await self.stepper.conclude(now_ns, wishes)
         if self.stepper.day_end_ns != self._day_end_ns:
             self._day_end_ns = self.stepper.day_end_ns
-            self._record_consumed()
+            await self._record_consumed()
             if self.has_begun:
-                self.snapshot()
+                await self.snapshot()
 
-    def give(self, command: Command) -> None:
+    async def give(self, command: Command) -> None:
         """Take an operator's command now, at its own instant."""
         self.stepper.give(command)
-        self.stepper.advance(command.at_ns)
+        await self.stepper.advance(command.at_ns)
 
-    def snapshot(self) -> None:
+    async def snapshot(self) -> None:
         """Keep the state of this moment, between two instants; durable when it returns."""
         parts, portfolio = self._parts, self.core.portfolio
         work = Work(
@@ -331,36 +348,36 @@ class Trading:
             instruments={one: grid.instrument for one, grid in self.core.grids.items()},
         )
         payload = codec.encode_snapshot(parts.snapshot(work))
-        self._writer.snapshot(portfolio.seq, portfolio.now_ns, payload).result()
+        await self._sink.wait(self._writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
 
-    def end_history(self) -> None:
+    async def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""
-        self._end_history()
-        self.end_run(END_OF_HISTORY)
+        await self._end_history()
+        await self.end_run(END_OF_HISTORY)
 
-    def _end_history(self) -> None:
+    async def _end_history(self) -> None:
         if self._has_ended:
             return
         self._has_ended = True
-        self.stepper.finish(self.now_ns, close_at_end=False)
+        await self.stepper.finish(self.now_ns, close_at_end=False)
         for symbol, refused in self._files.refused():
-            self.stepper.record(
+            await self.stepper.record(
                 BarsRefused(self.now_ns, symbol, refused.reason, refused.count, refused.first)
             )
-        self._record_consumed()
+        await self._record_consumed()
 
-    def end_run(self, reason: str) -> None:
+    async def end_run(self, reason: str) -> None:
         """Snapshot, and record that this process ended in order."""
-        self.snapshot()
-        self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
+        await self.snapshot()
+        await self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
 
     def close(self) -> None:
         """Close the database. Raises JournalError when the disk does not answer."""
         self._writer.close()
 
-    def _record_consumed(self) -> None:
+    async def _record_consumed(self) -> None:
         for entry in self._consumed.entries(self.now_ns):
-            self.stepper.record(entry)
+            await self.stepper.record(entry)
         self._consumed_ns = self.now_ns
 
     def _adopt(self, seq: int, entry: Entry) -> None:

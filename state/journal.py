@@ -23,10 +23,10 @@ _PAGE_ROWS: Final = 2048
 class Sink(Protocol):
     """Where the core puts what it decided, in order."""
 
-    def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry]) -> int:
         """Take entries that belong together, in order; return the number of the last of them.
 
-        They are recorded when it returns, as surely as the sink promises.
+        They are recorded when it returns, as surely as the sink promises. One call at a time.
         """
 
 
@@ -44,8 +44,8 @@ class BufferedSink:
         self.seq = seq
         self._entries: list[Entry] = []
 
-    def extend(self, entries: Sequence[Entry]) -> int:
-        """Take the next entries and return the number of the last one."""
+    async def extend(self, entries: Sequence[Entry]) -> int:
+        """Take the next entries and return the number of the last one; it never waits."""
         self._entries += entries
         self.seq += len(entries)
         return self.seq

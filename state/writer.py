@@ -32,6 +32,9 @@ from state.journal import read
 from state.migrate import Synchronous, open_for_writing
 from state.projector import Projector
 
+Written = Future[int]
+"""A write on its way: done when it is durable, with the number of its last entry."""
+
 SNAPSHOTS_KEPT: Final = 3
 """Older snapshots are dropped: they are caches of the fold."""
 

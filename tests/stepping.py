@@ -22,6 +22,7 @@ from daemon.core.supervisors.position import OnePosition
 from daemon.core.supervisors.sizing import SizingGate
 from daemon.core.supervisors.window import WindowGate
 from daemon.core.timers import Timers
+from daemon.runtime.at_once import at_once
 from daemon.runtime.stepper import Stepper
 from state.bars import Bar
 from state.entries import Decided, Entry, Filled, OrderChanged, PlanSet
@@ -65,7 +66,7 @@ class ListSink:
         """Begin empty."""
         self.entries: list[Entry] = []
 
-    def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry]) -> int:
         """Take entries."""
         self.entries += entries
         return len(self.entries)
@@ -173,7 +174,7 @@ class Scene:
         """Step through all bars and end the history."""
         self.step(bars)
         last = max(bar.close_ns for column in bars.values() for bar in column)
-        self.stepper.finish(last, close_at_end=close_at_end)
+        at_once(self.stepper.finish(last, close_at_end=close_at_end))
         return self
 
     def step(self, bars: Mapping[str, Sequence[Bar]]) -> Scene:
@@ -185,7 +186,7 @@ class Scene:
         for now_ns in sorted(instants):
             if not self._started:
                 self._started = True
-                self.stepper.start(instants[now_ns][0][1].open_ns, [])
+                at_once(self.stepper.start(instants[now_ns][0][1].open_ns, []))
             lanes = self.stepper.lanes
             pairs = [(lanes[(name, b.close_ns - b.open_ns)], b) for name, b in instants[now_ns]]
             self.stepper.step(now_ns, pairs)

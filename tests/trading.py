@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.feeds.demo import write_demo
 from config.load import load
 from config.settings import Settings
+from daemon.runtime.at_once import at_once
 from daemon.trading import Hooks, Trading
 from state import codec
 from state.entries import Entry, RunEnded, RunStarted
@@ -30,7 +31,7 @@ def start(settings: Settings, home: Path, hooks: Hooks | None = None) -> Trading
     """Bring the portfolio in ``home`` up and record that a run begins."""
     home.mkdir(parents=True, exist_ok=True)
     trading = Trading(settings, home, Path(), hooks or Hooks())
-    trading.begin_run()
+    at_once(trading.begin_run())
     return trading
 
 
@@ -38,7 +39,7 @@ def go_on(trading: Trading, instants: int) -> int:
     """Step so many instants, as far as there are any; return how many."""
     done = 0
     while done < instants and trading.coming() is not None:
-        trading.step(trading.take())
+        at_once(trading.step(trading.take()))
         done += 1
     return done
 
@@ -46,13 +47,13 @@ def go_on(trading: Trading, instants: int) -> int:
 def go_to(trading: Trading, now_ns: int) -> None:
     """Step every instant up to ``now_ns``."""
     while (coming := trading.coming()) is not None and coming.now_ns <= now_ns:
-        trading.step(trading.take())
+        at_once(trading.step(trading.take()))
 
 
 def finish(trading: Trading) -> None:
     """Step to the end of the history and end in order."""
     go_on(trading, 1 << 40)
-    trading.end_history()
+    at_once(trading.end_history())
     trading.close()
 
 

@@ -6,6 +6,7 @@ due at T rings after the bars closing at T, in (instant, name) order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from daemon.core.desk import Desk
@@ -64,6 +65,10 @@ class Timers:
             if self._rearmed_ns < halt.until_ns < first:
                 first = halt.until_ns
         return first
+
+    def next_of(self, is_of: Callable[[str], bool]) -> int:
+        """Return the instant of the next alarm of some kinds, NEVER_NS when there is none."""
+        return min((one.due_ns for one in self._all() if is_of(one.kind)), default=NEVER_NS)
 
     def due(self, now_ns: int) -> list[Due]:
         """Return the alarms due at or before this instant, in (instant, name) order."""

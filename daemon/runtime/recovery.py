@@ -9,7 +9,7 @@ Nothing here reads a bar file, a clock or the settings.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -30,7 +30,7 @@ from state.instruments import Instrument
 from state.orders import Intent, OrderEvent
 from state.portfolio import Portfolio
 from state.units import utc_text
-from state.writer import Writer
+from state.writer import Writer, Written
 
 KILL_CODE: Final = "KILL_SWITCH"
 """Why an order was not sent although the desk had accepted it: the gate closed in between."""
@@ -134,11 +134,19 @@ def _fill(portfolio: Portfolio, kept: Portfolio) -> None:
         setattr(portfolio, name, getattr(kept, name))
 
 
-class DurableSink:
-    """The sink of a daemon: an entry is recorded when it is on the disk.
+Wait = Callable[[Written], Awaitable[None]]
+"""Waits until a write is durable, or raises why it is not."""
 
-    While ``tail`` has entries that were recorded before, the core's are held to them instead. Used
-    by one thread, which it lets wait for the disk.
+
+async def wait_here(written: Written) -> None:
+    """Wait for the disk on this thread: for a start, and wherever no loop runs."""
+    written.result()
+
+
+class DurableSink:
+    """The sink of a daemon: an entry is recorded when ``wait`` says that it is on the disk.
+
+    While ``tail`` has entries that were recorded before, the core's are held to them instead.
     """
 
     def __init__(
@@ -149,6 +157,7 @@ class DurableSink:
         seq: int,
     ) -> None:
         """Go on after entry ``seq``; ``adopt`` applies an entry of the tail that nobody decides."""
+        self.wait: Wait = wait_here
         self._writer = writer
         self.tail = deque(tail)
         self._adopt = adopt
@@ -168,7 +177,7 @@ class DurableSink:
         self._live(None)
         return codec.decode(self.tail[0][1]) if self.tail else None
 
-    def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry]) -> int:
         """Record entries that belong together and return the number of the last one.
 
         Raises:
@@ -180,7 +189,8 @@ class DurableSink:
             while rest and self.tail:
                 self._hold(rest.pop(0))
         if rest:
-            self.seq = self._writer.submit(rest).result()
+            await self.wait(self._writer.submit(rest))
+            self.seq += len(rest)
         return self.seq
 
     def refusal(self, intent: Intent) -> str | None:

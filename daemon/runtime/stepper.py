@@ -3,7 +3,11 @@
 Within an instant T: commands given up to T; then the bars closing at T (fills of resting orders,
 exits), the roll of the trading day, the watches once, the engines' wishes in (symbol, strategy)
 order, the alarms due at T. Every change is decided by the desk, recorded in the sink, applied to
-the ledger, and only then carried out. Full-speed replay steps this directly.
+the ledger, and only then carried out.
+
+Whatever may have to wait (for the disk, for a broker) is awaited. The stepped lane has nothing to
+wait for and calls ``step``; a daemon awaits ``begin`` and ``conclude`` around the answers of its
+engines' tasks. Both are the same code in the same order.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.brokers.paper import Book, Guard, PaperBroker
+from adapters.brokers.paper import PaperBroker
 from daemon.core.commands import Command, take
 from daemon.core.desk import Desk
 from daemon.core.effects import Batch, Cancel, Effect, FillNow, Protect, Submit
@@ -22,9 +26,11 @@ from daemon.core.engine import Engine
 from daemon.core.latches import DRAWDOWN
 from daemon.core.supervision import Marks
 from daemon.core.timers import Timers
-from daemon.runtime.lane import Lane
+from daemon.runtime.at_once import at_once
+from daemon.runtime.lane import Lane, lanes_of
 from daemon.runtime.stepper_state import StepperState
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
+from daemon.runtime.venue import PaperVenue, Venue
 from state.bars import Bar
 from state.entries import (
     DayRolled,
@@ -41,6 +47,9 @@ from state.signals import Action
 from state.units import HOUR_NS, NEVER_NS, money
 
 _NOTHING = Decimal(0)
+
+Wish = tuple[Engine, Bar, "Action | BaseException"]
+"""What an engine answered to a bar: what its strategy wishes, or what it raised."""
 
 
 class Stepper:
@@ -74,7 +83,6 @@ class Stepper:
         self.desk = desk
         self.portfolio = desk.portfolio
         self._timers = timers
-        self._broker = broker
         self._sink = sink
         self._commands = deque(sorted(commands, key=lambda command: command.at_ns))
         self._opening = (portfolio_id, zone, start_cash)
@@ -83,9 +91,11 @@ class Stepper:
         self._on_change = on_change
         self._on_mark = on_mark
         self._refuse = refuse
+        self.venue: Venue = PaperVenue()
+        """Carries effects out; a runner may put a task of its own in between."""
         self._tell_ns = 0
-        self.lanes = self._make_lanes()
-        self._exposed = False
+        self.lanes = lanes_of(desk, broker)
+        self._exposed = self._looks = False
         self._dirty = False
         self._moved = True
         self._alarm_ns = NEVER_NS
@@ -97,22 +107,9 @@ class Stepper:
         self._marked = (_NOTHING, _NOTHING, _NOTHING)
         self._watched_cash = _NOTHING
 
-    def _make_lanes(self) -> dict[tuple[str, int], Lane]:
-        engines: dict[tuple[str, int], list[Engine]] = {}
-        for engine in self.desk.engines.values():
-            engines.setdefault((engine.symbol, engine.interval_ns), []).append(engine)
-        return {
-            series.key: Lane(
-                series,
-                self._broker.book(series.grid, series.interval_ns),
-                engines.get(series.key, ()),
-            )
-            for series in self.desk.market.series
-        }
-
     # Life ---------------------------------------------------------------------------------------
 
-    def start(self, now_ns: int, entries: Sequence[Entry]) -> None:
+    async def start(self, now_ns: int, entries: Sequence[Entry]) -> None:
         """Open the portfolio just before its first instant and record what the run begins with.
 
         Commands given before it are taken at it: nothing is recorded before the portfolio opens.
@@ -120,9 +117,9 @@ class Stepper:
         portfolio_id, zone, cash = self._opening
         day = self.desk.clock.day(now_ns)
         base = self.desk.market.base_currency
-        self.record(PortfolioOpened(now_ns, day, portfolio_id, base, zone, cash))
+        await self.record(PortfolioOpened(now_ns, day, portfolio_id, base, zone, cash))
         for entry in entries:
-            self.record(entry)
+            await self.record(entry)
         self._timers.start(now_ns)
         self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
         self._set_day(day)
@@ -151,13 +148,13 @@ class Stepper:
         self._moved = True
         self._settle()
 
-    def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry) -> None:
         """Record one entry, apply it, and tell the observers."""
-        self._record((entry,))
+        await self._record((entry,))
 
-    def _record(self, entries: Sequence[Entry]) -> None:
+    async def _record(self, entries: Sequence[Entry]) -> None:
         """Record entries together, then apply them one by one and tell the observers."""
-        seq = self._sink.extend(entries) - len(entries)
+        seq = await self._sink.extend(entries) - len(entries)
         for entry in entries:
             seq += 1
             self.adopt(seq, entry)
@@ -168,12 +165,12 @@ class Stepper:
         for observe in self._observers:
             observe(seq, entry)
 
-    def commit(self, batch: Batch, now_ns: int) -> None:
+    async def commit(self, batch: Batch, now_ns: int) -> None:
         """Record and apply a batch, then carry out its effects."""
         if batch.entries:
-            self._record(batch.entries)
+            await self._record(batch.entries)
         for effect in batch.effects:
-            self._carry_out(effect, now_ns)
+            await self._carry_out(effect, now_ns)
         self._moved = True
 
     def _settle(self) -> None:
@@ -197,26 +194,35 @@ class Stepper:
     # One instant --------------------------------------------------------------------------------
 
     def step(self, now_ns: int, bars: Sequence[tuple[Lane, Bar]]) -> None:
-        """Take all bars closing at ``now_ns``, in order of (symbol, interval)."""
+        """Take all bars closing at ``now_ns``, in order of (symbol, interval), without a loop.
+
+        An instant in which nothing but indicators move awaits nothing and costs no coroutine.
+        """
+        if self._exposed or now_ns >= self._wake_ns:
+            at_once(self.begin(now_ns, bars))
+        wishes = self.ask(bars)
+        if self._looks or wishes or now_ns >= self._tick_ns or self._moved or self._dirty:
+            at_once(self.conclude(now_ns, wishes))
+
+    async def begin(self, now_ns: int, bars: Sequence[tuple[Lane, Bar]]) -> None:
+        """Do what comes before the engines' wishes: what was due earlier, then the bars' fills."""
         if now_ns >= self._wake_ns:
-            self._before(now_ns)
-        exposed = self._exposed
-        if exposed:
+            await self._before(now_ns)
+        self._looks = self._exposed
+        if self._looks:
             for lane, bar in bars:
                 if lane.slots:
-                    self._fill(lane, bar, now_ns)
-        wishes = self._ask(bars, now_ns)
-        if exposed or wishes or now_ns >= self._tick_ns or self._moved or self._dirty:
-            self._conclude(now_ns, exposed, wishes)
+                    slippage = self.desk.costs.slippage(lane.series.grid, lane.series.atr)
+                    async for event in self.venue.fills(lane, bar, slippage):
+                        await self._hear(event, now_ns)
 
-    def _ask(
-        self, bars: Sequence[tuple[Lane, Bar]], now_ns: int
-    ) -> list[tuple[Engine, Bar, Action]]:
+    @staticmethod
+    def ask(bars: Sequence[tuple[Lane, Bar]]) -> list[Wish]:
         """Show every bar to its series and engines and collect the wishes.
 
         Strategies see bars only, so asking them before the watches look changes nothing.
         """
-        wishes: list[tuple[Engine, Bar, Action]] = []
+        wishes: list[Wish] = []
         for lane, bar in bars:
             lane.update(bar)
             for engine in lane.engines:
@@ -226,28 +232,35 @@ class Stepper:
                         engine.turn(bar.open_ns)
                     action = engine.answer(bar, engine.in_window)
                 except RAISED as error:
-                    self._quarantine(engine, error, now_ns)
+                    wishes.append((engine, bar, error))
                 else:
                     if action is not None:
                         wishes.append((engine, bar, action))
         return wishes
 
-    def _conclude(
-        self, now_ns: int, exposed: bool, wishes: list[tuple[Engine, Bar, Action]]
-    ) -> None:
-        """Do what an instant needs beyond showing its bars: roll, watch, decide, ring, tell."""
+    async def conclude(self, now_ns: int, wishes: list[Wish]) -> None:
+        """Do what an instant needs beyond showing its bars: roll, watch, decide, ring, tell.
+
+        Every series has its bar, every engine was asked; the order of ``wishes`` does not matter.
+        """
+        if len(wishes) > 1:
+            wishes.sort(key=_engine_order)
+        for engine, _, answer in wishes:
+            if isinstance(answer, BaseException):
+                await self._quarantine(engine, answer, now_ns)
         if now_ns >= self.day_end_ns:
-            self._roll(now_ns)
-        if exposed:
-            self._watch(now_ns)
+            await self._roll(now_ns)
+        if self._looks:
+            self._looks = False
+            await self._watch(now_ns)
         if wishes:
-            self._decide(wishes, now_ns)
+            await self._decide(wishes, now_ns)
         self._settle()
         if now_ns >= self._alarm_ns:
-            self._ring_due(now_ns)
+            await self._ring_due(now_ns)
         if now_ns >= self._hour_ns:
             self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
-            self.mark(now_ns)
+            await self.mark(now_ns)
             self._set_wake()
         if self._dirty or now_ns >= self._tell_ns:
             self._tell(now_ns)
@@ -257,7 +270,7 @@ class Stepper:
         self._tell_ns = NEVER_NS if self._on_change is None else self._on_change(now_ns)
         self._set_wake()
 
-    def warm(self, bars: Sequence[tuple[Lane, Bar]]) -> None:
+    async def warm(self, bars: Sequence[tuple[Lane, Bar]]) -> None:
         """Show bars from before the start: indicators and strategies see them, wishes are void.
 
         A strategy that raises here is quarantined from the start on.
@@ -268,64 +281,60 @@ class Stepper:
                 try:
                     engine.on_bar(bar)
                 except RAISED as error:
-                    self._quarantine(engine, error, self.portfolio.now_ns)
+                    await self._quarantine(engine, error, self.portfolio.now_ns)
 
     def give(self, command: Command) -> None:
         """Let a command be taken at its instant, after those given before for the same one."""
         self._commands = deque(sorted([*self._commands, command], key=lambda one: one.at_ns))
         self._set_wake()
 
-    def advance(self, now_ns: int) -> None:
+    async def advance(self, now_ns: int, *, tell: bool = False) -> None:
         """Do what is due before ``now_ns`` without waiting for a bar: commands, rolls, alarms.
 
         A command of that very instant is taken too; an alarm is not, it rings after the bars. No
-        bar that closes before it may come later.
+        bar that closes before it may come later. ``tell``: say how things are in any case.
         """
+        self._dirty = self._dirty or tell
         if now_ns >= self._wake_ns:
-            self._before(now_ns)
+            await self._before(now_ns)
         self._settle()
         if self._dirty or now_ns >= self._tell_ns:
             self._tell(now_ns)
 
-    def _before(self, now_ns: int) -> None:
+    async def _before(self, now_ns: int) -> None:
         """Do what was due before these bars, in order: commands, rolls, alarms."""
         while True:
             command_ns = self._commands[0].at_ns if self._commands else NEVER_NS
             first = min(command_ns, self.day_end_ns, self._alarm_ns)
             if command_ns == first and first <= now_ns:
-                self._command(self._commands.popleft())
+                await self._command(self._commands.popleft())
             elif first >= now_ns:
                 break
             elif self.day_end_ns == first:
-                self._roll(first)
+                await self._roll(first)
             else:
-                self._ring_due(first)
+                await self._ring_due(first)
         self._set_wake()
 
-    def _command(self, command: Command) -> None:
+    async def _command(self, command: Command) -> None:
         """Take one command; what moves the drawdown's mark moves it at this very instant."""
         portfolio, at_ns = self.portfolio, command.at_ns
         before = self.desk.marks(at_ns).equity
         deposits, locked = portfolio.deposits, DRAWDOWN in portfolio.halts
-        self.commit(take(self.desk, command), at_ns)
+        await self.commit(take(self.desk, command), at_ns)
         moved = float(portfolio.deposits - deposits)
         if moved and before > 0 and before + moved > 0:
             self._day_peak *= 1 + moved / before
         if moved or (locked and DRAWDOWN not in portfolio.halts):
-            self.mark(at_ns, anew=True)
+            await self.mark(at_ns, anew=True)
         self._settle()
 
-    def _fill(self, lane: Lane, bar: Bar, now_ns: int) -> None:
-        slippage = self.desk.costs.slippage(lane.series.grid, lane.series.atr)
-        for event in lane.book.on_bar(bar, slippage):
-            self._hear(event, now_ns)
-
-    def _hear(self, event: BrokerEvent, now_ns: int) -> None:
+    async def _hear(self, event: BrokerEvent, now_ns: int) -> None:
         batch = self.desk.on_event(event, now_ns)
         if batch.entries or batch.effects:
-            self.commit(batch, now_ns)
+            await self.commit(batch, now_ns)
 
-    def _watch(self, now_ns: int) -> None:
+    async def _watch(self, now_ns: int) -> None:
         marks = self.desk.marks(now_ns)
         cash = self.portfolio.cash
         if cash != self._watched_cash:
@@ -337,20 +346,20 @@ class Stepper:
             self._day_fall = max(self._day_fall, 1 - marks.equity / self._day_peak)
         batch = self.desk.look(marks)
         if batch is not None:
-            self.commit(batch, now_ns)
+            await self.commit(batch, now_ns)
 
-    def _decide(self, wishes: list[tuple[Engine, Bar, Action]], now_ns: int) -> None:
-        if len(wishes) > 1:
-            wishes.sort(key=_engine_order)
-        for engine, bar, action in wishes:
-            try:
-                batch = self.desk.decide(engine, bar, action, now_ns)
-            except Exception as error:
-                self._quarantine(engine, error, now_ns)
+    async def _decide(self, wishes: Sequence[Wish], now_ns: int) -> None:
+        for engine, bar, answer in wishes:
+            if isinstance(answer, BaseException):
                 continue
-            self.commit(batch, now_ns)
+            try:
+                batch = self.desk.decide(engine, bar, answer, now_ns)
+            except Exception as error:
+                await self._quarantine(engine, error, now_ns)
+                continue
+            await self.commit(batch, now_ns)
 
-    def _quarantine(self, engine: Engine, error: BaseException, now_ns: int) -> None:
+    async def _quarantine(self, engine: Engine, error: BaseException, now_ns: int) -> None:
         """Stop asking this engine; its position stays protected, the others live on."""
         engine.quarantined = True
         lane = self.lanes[(engine.symbol, engine.interval_ns)]
@@ -369,53 +378,36 @@ class Stepper:
         order = self.desk.working_entry(engine.key)
         if order is not None:
             batch.effects.append(Cancel(order.intent, "ENGINE_QUARANTINED"))
-        self.commit(batch, now_ns)
+        await self.commit(batch, now_ns)
 
-    def _ring_due(self, now_ns: int) -> None:
+    async def _ring_due(self, now_ns: int) -> None:
         """Ring what is due until nothing is: an alarm's consequence may be due at once."""
         while due := self._timers.due(now_ns):
-            self.commit(self._timers.ring(due[0], now_ns), now_ns)
+            await self.commit(self._timers.ring(due[0], now_ns), now_ns)
             if due[0].kind in ("end_of_day", "rearm"):
-                self.mark(now_ns, anew=due[0].kind == "rearm")
+                await self.mark(now_ns, anew=due[0].kind == "rearm")
         self._settle()
 
     # Effects ------------------------------------------------------------------------------------
 
-    def _carry_out(self, effect: Effect, now_ns: int) -> None:
+    async def _carry_out(self, effect: Effect, now_ns: int) -> None:
         if isinstance(effect, Protect):
-            self.lanes[(effect.symbol, effect.interval_ns)].book.protect(
-                effect.strategy,
-                Guard(
-                    effect.trade_id,
-                    effect.side,
-                    effect.lots,
-                    effect.stop_ticks,
-                    effect.target_ticks,
-                ),
-            )
+            lane = self.lanes[(effect.symbol, effect.interval_ns)]
+            await self.venue.carry_out(lane, effect, now_ns)
             return
         intent = effect.intent
-        book = self.lanes[(intent.symbol, intent.interval_ns)].book
-        if isinstance(effect, Submit):
-            code = None
-            if self._refuse is not None and intent.purpose == "entry":
-                code = self._refuse(intent)
+        lane = self.lanes[(intent.symbol, intent.interval_ns)]
+        if isinstance(effect, Submit) and intent.purpose == "entry" and self._refuse is not None:
+            code = self._refuse(intent)
             if code is not None:
-                self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
+                await self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
                 return
-            self._hear(book.submit(intent), now_ns)
-            if self.desk.costs.fill_at_close and not intent.is_resting:
-                self._hear_all(book, intent, intent.reference, intent.decided_ns, now_ns)
-        elif isinstance(effect, FillNow):
-            self._hear_all(book, intent, effect.price, effect.at_ns, now_ns)
-        else:
-            news = book.cancel(intent.strategy, intent.intent_id, effect.code, now_ns)
-            if news is not None:
-                self._hear(news, now_ns)
-
-    def _hear_all(self, book: Book, intent: Intent, price: float, at_ns: int, now_ns: int) -> None:
-        for event in book.fill_now(intent, price, at_ns):
-            self._hear(event, now_ns)
+        for event in await self.venue.carry_out(lane, effect, now_ns):
+            await self._hear(event, now_ns)
+        if isinstance(effect, Submit) and self.desk.costs.fill_at_close and not intent.is_resting:
+            at_close = FillNow(intent, intent.reference, intent.decided_ns)
+            for event in await self.venue.carry_out(lane, at_close, now_ns):
+                await self._hear(event, now_ns)
 
     # Days and hours -----------------------------------------------------------------------------
 
@@ -423,13 +415,13 @@ class Stepper:
         self.day_end_ns = self.desk.clock.day_start_ns(day + 1)
         self._set_wake()
 
-    def _roll(self, now_ns: int) -> None:
+    async def _roll(self, now_ns: int) -> None:
         """Roll the trading day at its end; days without bars roll one by one."""
         portfolio, desk = self.portfolio, self.desk
         stats = portfolio.days.get(portfolio.day)
         next_day = portfolio.day + 1
         equity = portfolio.cash + money(repr(desk.valuation.total_open_pnl(now_ns)))
-        self.record(
+        await self.record(
             DayRolled(
                 at_ns=now_ns,
                 day=portfolio.day,
@@ -448,7 +440,7 @@ class Stepper:
         self._set_day(next_day)
         self._settle()
 
-    def mark(self, now_ns: int, *, anew: bool = False) -> None:
+    async def mark(self, now_ns: int, *, anew: bool = False) -> None:
         """Record equity at the marks when it differs from the last mark.
 
         ``anew``: the drawdown's mark may have moved too, which is looked at even when flat.
@@ -463,35 +455,33 @@ class Stepper:
             high = money(repr(round(self._high_water(marks), 8)))
         if (cash, open_pnl, high) != self._marked:
             self._marked = (cash, open_pnl, high)
-            self.record(EquityMarked(now_ns, cash, open_pnl, high))
+            await self.record(EquityMarked(now_ns, cash, open_pnl, high))
             self._dirty = True
             if self._on_mark is not None:
                 self._on_mark(now_ns)
 
-    def finish(self, now_ns: int, *, close_at_end: bool) -> None:
+    async def finish(self, now_ns: int, *, close_at_end: bool) -> None:
         """End the history: exits already due fill at the last close; others stay open.
 
         With ``close_at_end`` every position is closed at its last close, reason END.
         """
         if close_at_end:
-            self._end_entries(now_ns)
-            self.commit(self.desk.close_all("END", now_ns), now_ns)
+            await self._end_entries(now_ns)
+            await self.commit(self.desk.close_all("END", now_ns), now_ns)
         for order in list(self.portfolio.orders.values()):
             if order.intent.purpose == "exit":
-                self.commit(self.desk.no_bar(order), now_ns)
-        self.mark(now_ns)
+                await self.commit(self.desk.no_bar(order), now_ns)
+        await self.mark(now_ns)
         self._tell(now_ns)
 
-    def _end_entries(self, now_ns: int) -> None:
+    async def _end_entries(self, now_ns: int) -> None:
         """Cancel all entries in flight: no bar comes any more that one could have met."""
         for effect in self.desk.cancel_entries("END").effects:
             if isinstance(effect, Cancel):
-                intent = effect.intent
-                book = self.lanes[(intent.symbol, intent.interval_ns)].book
-                news = book.cancel(intent.strategy, intent.intent_id, effect.code, NEVER_NS)
-                if news is not None:
-                    self._hear(news, now_ns)
+                lane = self.lanes[(effect.intent.symbol, effect.intent.interval_ns)]
+                for event in await self.venue.carry_out(lane, effect, NEVER_NS):
+                    await self._hear(event, now_ns)
 
 
-def _engine_order(wish: tuple[Engine, Bar, Action]) -> tuple[str, str]:
+def _engine_order(wish: Wish) -> tuple[str, str]:
     return wish[0].symbol, wish[0].name

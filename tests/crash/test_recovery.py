@@ -13,6 +13,7 @@ import pytest
 from config.settings import Settings
 from daemon.core.commands import Command
 from daemon.core.engine import Engine
+from daemon.runtime.at_once import at_once
 from daemon.trading import Hooks, Trading
 from state import codec, verify_fold
 from state.entries import Filled, HaltSet, IntentRecorded, OrderChanged, RunStarted
@@ -85,7 +86,7 @@ def test_kills_between_intent_and_order_change_no_decision(
         try:
             trading = start(settings, tmp_path, Hooks(refuse=refuse))
             go_on(trading, 1 << 40)
-            trading.end_history()
+            at_once(trading.end_history())
             break
         except Killed:
             kills += 1
@@ -116,7 +117,7 @@ def test_a_forgotten_engine_state_is_noticed(
     """Control: when the engines' states are thrown away, the journals differ."""
     trading = start(settings, tmp_path)
     go_on(trading, 3_000)
-    trading.end_run("STOPPED")
+    at_once(trading.end_run("STOPPED"))
     trading.close()
     monkeypatch.setattr(Engine, "restore", lambda self, state: None)
 
@@ -133,7 +134,7 @@ def test_an_engine_without_a_state_is_built_anew_from_the_bars(
     """A snapshot that lacks engines and series costs time, and changes no decision."""
     trading = start(settings, tmp_path)
     go_on(trading, 3_000)
-    trading.end_run("STOPPED")
+    at_once(trading.end_run("STOPPED"))
     trading.close()
     seq, snapshot = read_snapshots(tmp_path / "foliod.db")[0]
     snapshot.engines.clear()
@@ -155,7 +156,7 @@ def test_a_halt_and_its_instant_survive_kills(settings: Settings, tmp_path: Path
         for name, day in (("halt", 7), ("resume", 14)):
             at_ns = FIRST_NS + day * DAY_NS + 8 * HOUR_NS
             go_to(trading, at_ns)
-            trading.give(Command(at_ns + SECOND_NS, name, "", "by hand"))
+            at_once(trading.give(Command(at_ns + SECOND_NS, name, "", "by hand")))
             for later in (0, 2, 26):
                 go_to(trading, at_ns + later * HOUR_NS)
                 if home is homes[1]:
@@ -205,7 +206,7 @@ def test_another_configuration_must_wait_for_an_orderly_stop(
         start(other, tmp_path)
 
     trading = start(settings, tmp_path)
-    trading.end_run("STOPPED")
+    at_once(trading.end_run("STOPPED"))
     trading.close()
     start(other, tmp_path).close()
     hashes = [one.config_hash for one in journal_of(tmp_path) if isinstance(one, RunStarted)]
@@ -240,14 +241,14 @@ def test_time_that_passes_between_bars_changes_no_decision(
     while (coming := trading.coming()) is not None:
         before = trading.core.portfolio.seq
         for now_ns in (trading.now_ns + 1, (trading.now_ns + coming.now_ns) // 2, coming.now_ns):
-            trading.stepper.advance(now_ns)
+            at_once(trading.stepper.advance(now_ns))
         if trading.core.portfolio.seq > before and coming.now_ns not in killed_at:
             killed_at.append(coming.now_ns)
             trading.close()
             trading = start(settings, tmp_path)
             continue
-        trading.step(trading.take())
-    trading.end_history()
+        at_once(trading.step(trading.take()))
+    at_once(trading.end_history())
     trading.close()
 
     assert len(killed_at) > 3

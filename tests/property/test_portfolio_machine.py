@@ -30,6 +30,7 @@ from daemon.core.supervisors.halts import Halts
 from daemon.core.supervisors.killswitch import KillSwitch
 from daemon.core.supervisors.rstop import RStop, RStopWatch
 from daemon.core.supervisors.strategy_day import StrategyDay, StrategyDayWatch
+from daemon.runtime.at_once import at_once
 from state import codec
 from state.bars import Bar
 from state.entries import (
@@ -231,7 +232,8 @@ class PortfolioMachine(RuleBasedStateMachine):
         argument = "500" if name in ("deposit", "withdraw") else ""
         at_ns = self.now_ns + later * 10**9
         stepper = self.scene.stepper
-        stepper.commit(take(self.scene.desk, Command(at_ns, name, argument, "by hand")), at_ns)
+        batch = take(self.scene.desk, Command(at_ns, name, argument, "by hand"))
+        at_once(stepper.commit(batch, at_ns))
         self._audit()
 
     # Invariants ---------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from daemon.core.market import Market, Series
 from daemon.core.strategies.registry import BUILT_IN
 from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.replay import instants
+from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.lane import Lane
 from daemon.runtime.snapshots import snapshot_of
@@ -113,7 +114,7 @@ def unbroken(demo: Settings, cut_day: int) -> tuple[int, bytes, list[Entry]]:
     for now_ns, bars in run.instants():
         if not begin_ns:
             begin_ns = bars[0][1].open_ns
-            run.stepper.start(begin_ns, [])
+            at_once(run.stepper.start(begin_ns, []))
         day = run.core.portfolio.day
         run.stepper.step(now_ns, bars)
         rolled_ns = now_ns if run.core.portfolio.day != day else rolled_ns
@@ -178,7 +179,7 @@ def test_every_built_in_gives_its_state_as_json(demo: Settings) -> None:
             kept = decode_snapshot(run.snapshot())
             assert kept.engines == {one.key: one.state() for one in run.core.engines}
         if not step:
-            run.stepper.start(bars[0][1].open_ns, [])
+            at_once(run.stepper.start(bars[0][1].open_ns, []))
         run.stepper.step(now_ns, bars)
         if step == 3000:
             break

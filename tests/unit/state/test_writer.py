@@ -252,16 +252,16 @@ def test_a_hole_in_the_journal_is_an_error_to_readers(path: Path) -> None:
         Writer(path, "NORMAL")
 
 
-def test_the_sink_numbers_entries_as_the_writer_will(path: Path) -> None:
+async def test_the_sink_numbers_entries_as_the_writer_will(path: Path) -> None:
     """Extend returns the sequence number, drain gives everything once and in order."""
     sink = BufferedSink()
     entries = journal()
 
-    assert [sink.extend([entry]) for entry in entries] == list(range(1, len(entries) + 1))
+    assert [await sink.extend([entry]) for entry in entries] == list(range(1, len(entries) + 1))
     drained = sink.drain()
 
     assert drained == entries
     assert sink.drain() == []
-    assert BufferedSink(seq=41).extend(entries[:1]) == 42
+    assert await BufferedSink(seq=41).extend(entries[:1]) == 42
     with Writer(path, "NORMAL") as writer:
         assert writer.submit(drained).result() == sink.seq

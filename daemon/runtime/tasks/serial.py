@@ -1,0 +1,53 @@
+"""A task that carries out jobs one after another: the desk is one, the broker another.
+
+Whoever asks waits for the result. A full inbox makes askers wait, it never grows. A job that fails
+ends the task, and with it the daemon: what it left undone is found by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
+
+INBOX: Final = 256
+"""Jobs that may wait before askers do."""
+
+
+class SerialTask:
+    """Jobs in the order in which they were given, one at a time."""
+
+    def __init__(self, limit: int = INBOX) -> None:
+        """Take at most ``limit`` waiting jobs."""
+        self._inbox: asyncio.Queue[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]]
+        self._inbox = asyncio.Queue(limit)
+        self.most = 0
+        """The most jobs that have waited at once since this was last set to 0."""
+
+    async def ask(self, job: Callable[[], Awaitable[_T]]) -> _T:
+        """Have a job carried out and return its result.
+
+        A caller who is cancelled while it waits undoes nothing: the job is carried out.
+        """
+        done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        await self._inbox.put((job, done))
+        self.most = max(self.most, self._inbox.qsize())
+        return await done
+
+    async def run(self) -> None:
+        """Carry out jobs until cancelled.
+
+        Raises:
+            Exception: whatever a job raised.
+        """
+        while True:
+            job, done = await self._inbox.get()
+            try:
+                result = await job()
+            except BaseException:
+                done.cancel()
+                raise
+            if not done.done():
+                done.set_result(result)
