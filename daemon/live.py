@@ -26,6 +26,7 @@ from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.operator import Operator
 from daemon.runtime.found import found_lines
+from daemon.runtime.instants import Instant
 from daemon.runtime.recovery import KILL_CODE
 from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
@@ -38,7 +39,7 @@ from daemon.runtime.tasks.pulse import Pulse
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.tasks.supervisors import supervisor_alarms
 from daemon.runtime.version import VERSION
-from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Instant, Trading
+from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Trading
 from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process

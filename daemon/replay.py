@@ -20,7 +20,6 @@ from types import FrameType
 from typing import BinaryIO, Final
 
 import msgspec
-import numpy as np
 
 from adapters.feeds.merge import Slice, merge, series_bytes
 from adapters.feeds.resample import interval_text
@@ -30,7 +29,7 @@ from config.settings import Settings
 from daemon.core.status_board import StatusBoard
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
-from daemon.runtime.lane import Lane
+from daemon.runtime.instants import instants
 from daemon.runtime.run_folder import BarsNote, InputNote, Manifest, RunFolder, free_name, run_stem
 from daemon.runtime.run_inputs import input_notes
 from daemon.runtime.run_views import RunViews
@@ -39,7 +38,6 @@ from daemon.runtime.stepper import Stepper
 from daemon.runtime.version import VERSION
 from daemon.wiring import Core, build, intervals_of, run_facts
 from state import codec
-from state.bars import Bar
 from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
 from state.errors import FeedError, FoliodError
 from state.journal import BufferedSink
@@ -379,23 +377,6 @@ class Replay:
         snapshot = codec.encode_snapshot(kept)
         await asyncio.wrap_future(self._writer.snapshot(self._sink.seq, now_ns, snapshot))
         self._end("complete" if complete else "interrupted", reason)
-
-
-def instants(part: Slice, lanes: list[Lane]) -> tuple[list[int], list[int], list[tuple[Lane, Bar]]]:
-    """Return where each instant starts (and the end), the instants, and (lane, bar) of each row."""
-    bars = map(
-        Bar,
-        part.open_ns.tolist(),
-        part.close_ns.tolist(),
-        part.open.tolist(),
-        part.high.tolist(),
-        part.low.tolist(),
-        part.close.tolist(),
-        part.volume.tolist(),
-    )
-    pairs = list(zip(map(lanes.__getitem__, part.series.tolist()), bars, strict=True))
-    changes = np.flatnonzero(np.diff(part.close_ns, prepend=part.close_ns[0] - 1))
-    return [*changes.tolist(), len(pairs)], part.close_ns[changes].tolist(), pairs
 
 
 def read_manifest(folder: Path) -> Manifest:

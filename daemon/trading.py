@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from adapters.feeds.merge import merge
 from config.fingerprint import fingerprint
 from config.settings import Settings
 from daemon.core.commands import Command
 from daemon.core.engine import Engine
-from daemon.replay import instants
 from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
+from daemon.runtime.instants import BarSource, Instant, read_instants
 from daemon.runtime.lane import Lane
 from daemon.runtime.recovery import DurableSink, Parts, Wait, Work, engine_made_of
 from daemon.runtime.run_folder import DATABASE
@@ -48,16 +46,6 @@ MODE: Final = "paper"
 END_OF_HISTORY: Final = "END_OF_HISTORY"
 STOPPED: Final = "STOPPED"
 _RUN_ID_BYTES: Final = 6
-_ROWS: Final = 2_048
-"""Bars made into objects at a time."""
-
-
-class Instant(NamedTuple):
-    """All bars closing at ``now_ns``, in order of (symbol, interval)."""
-
-    now_ns: int
-    bars: list[tuple[Lane, Bar]]
-
 
 Ask = Callable[[Sequence[tuple[Lane, Bar]]], Awaitable[list[Wish]]]
 """Shows an instant's bars to their series and engines and returns what the engines wish."""
@@ -83,10 +71,21 @@ class Trading:
     has recorded its start.
     """
 
-    def __init__(self, settings: Settings, home: Path, strategies: Path, hooks: Hooks) -> None:
-        """Open the bar files and the database in ``home`` (whose lock the caller holds) and wire.
+    def __init__(
+        self,
+        settings: Settings,
+        home: Path,
+        strategies: Path,
+        hooks: Hooks,
+        *,
+        source: BarSource | None = None,
+        begin_ns: int | None = None,
+    ) -> None:
+        """Open the bars and the database in ``home`` (whose lock the caller holds) and wire.
 
-        ``strategies`` is where relative strategy files are looked for.
+        ``strategies`` is where relative strategy files are looked for. ``source`` has the bars so
+        far, None: the configured files. A new portfolio begins at ``begin_ns``, bars up to it only
+        warm up; None: at the open of the first bar.
 
         Raises:
             FoliodError: settings, files, strategies or the database cannot be used.
@@ -94,11 +93,12 @@ class Trading:
         self.settings = settings
         self.home = home
         self.config_hash = fingerprint(settings)
-        self._files = BarFiles(settings, intervals_of(settings))
-        self.core = core = build(settings, self._files.keys(), strategies)
+        self._source = source or BarFiles(settings, intervals_of(settings))
+        self.core = core = build(settings, self._source.keys(), strategies)
         made_of = {engine.key: engine_made_of(engine) for engine in core.engines}
         self._parts = Parts(core.desk, core.timers, core.broker, core.drawdown, made_of)
         self._hooks = hooks
+        self._begin_ns = begin_ns
         self.run_id = ""
         self.now_ns = self.bars = 0
         self.has_begun = self._has_ended = False
@@ -141,7 +141,6 @@ class Trading:
         self._lanes = [self.stepper.lanes[series.key] for series in core.market.series]
         for command in self._sink.commands():
             self.stepper.give(command)
-        self._instants = self._read()
         if kept is None:
             await self._begin()
         else:
@@ -180,18 +179,25 @@ class Trading:
                 )
 
     async def _begin(self) -> None:
-        """Open the portfolio at the open of the first bar."""
-        first = next(self._instants, None)
-        if first is None:
-            raise FeedError("the bar files hold no bar; nothing to trade on")
-        self._coming.append(first)
-        self.now_ns = self._consumed_ns = first.bars[0][1].open_ns
+        """Open the portfolio: where the journal did, or where it is to, or at the first bar."""
+        self._instants = read_instants(self._source, self._lanes, -1)
+        begin_ns = self._begin_ns
+        if self._sink.tail and begin_ns is not None:
+            begin_ns = codec.decode(self._sink.tail[0][1]).at_ns
+        if begin_ns is None:
+            coming = self.coming()
+            if coming is None:
+                raise FeedError("the bar files hold no bar; nothing to trade on")
+            begin_ns = coming.bars[0][1].open_ns
+        self.now_ns = self._consumed_ns = begin_ns
         opening = [
             InstrumentSet(self.now_ns, self.core.grids[symbol].instrument)
             for symbol in sorted(self.core.grids)
         ]
         await self.stepper.start(self.now_ns, opening)
         self._day_end_ns = self.stepper.day_end_ns
+        while (coming := self.coming()) is not None and coming.now_ns <= begin_ns:
+            await self.stepper.warm(self.take().bars)
 
     def _resume(self, kept: Snapshot, work: Work) -> None:
         """Go on where the snapshot was taken; show bars before it to whom it does not know."""
@@ -202,6 +208,8 @@ class Trading:
         self._consumed.restore(work.consumed)
         self._consumed_ns, self._day_end_ns = work.consumed_ns, work.day_end_ns
         self.now_ns = work.stepper.now_ns
+        since_ns = -1 if lacking or fresh else min(self._consumed_ns, self.now_ns)
+        self._instants = read_instants(self._source, self._lanes, since_ns)
         for instant in self._instants:
             if instant.now_ns > self.now_ns:
                 self._coming.append(instant)
@@ -287,12 +295,6 @@ class Trading:
 
     # Bars ---------------------------------------------------------------------------------------
 
-    def _read(self) -> Iterator[Instant]:
-        for part in merge(self._files.feeds(), _ROWS):
-            starts, closes, pairs = instants(part, self._lanes)
-            for now_ns, (first, last) in zip(closes, pairwise(starts), strict=True):
-                yield Instant(now_ns, pairs[first:last])
-
     def coming(self) -> Instant | None:
         """Return the next instant without taking it, None at the end of the history."""
         if not self._coming:
@@ -360,7 +362,7 @@ class Trading:
             return
         self._has_ended = True
         await self.stepper.finish(self.now_ns, close_at_end=False)
-        for symbol, refused in self._files.refused():
+        for symbol, refused in self._source.refused():
             await self.stepper.record(
                 BarsRefused(self.now_ns, symbol, refused.reason, refused.count, refused.first)
             )

@@ -17,9 +17,9 @@ from daemon.core.engine import Engine
 from daemon.core.market import Market, Series
 from daemon.core.strategies.registry import BUILT_IN
 from daemon.core.supervisors.drawdown import DrawdownWatch
-from daemon.replay import instants
 from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
+from daemon.runtime.instants import instants
 from daemon.runtime.lane import Lane
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper import Stepper
