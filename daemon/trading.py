@@ -166,10 +166,11 @@ class Trading:
         """Refuse to decide the tail under another configuration than it was decided under."""
         known = self._work.config_hash if self._work else ""
         for _, payload in self._sink.tail:
-            entry = codec.decode(payload)
-            if isinstance(entry, RunStarted):
-                known = entry.config_hash
-            elif not isinstance(entry, RunEnded) and known not in ("", self.config_hash):
+            kind = codec.head(payload).type
+            if kind == RunStarted.__name__:
+                started = codec.decode(payload)
+                known = started.config_hash if isinstance(started, RunStarted) else known
+            elif kind != RunEnded.__name__ and known not in ("", self.config_hash):
                 raise ConfigError(
                     f"{self.home}: the last run was killed, and what it recorded after its last"
                     f" snapshot was decided under another configuration ({known[:12]}, now"
@@ -183,7 +184,7 @@ class Trading:
         self._instants = read_instants(self._source, self._lanes, -1)
         begin_ns = self._begin_ns
         if self._sink.tail and begin_ns is not None:
-            begin_ns = codec.decode(self._sink.tail[0][1]).at_ns
+            begin_ns = codec.head(self._sink.tail[0][1]).at_ns
         if begin_ns is None:
             coming = self.coming()
             if coming is None:
@@ -251,20 +252,20 @@ class Trading:
 
     async def _catch_up(self) -> None:
         """Step until everything that the journal has is decided again."""
-        while (entry := self._sink.next_entry()) is not None:
+        while (at_ns := self._sink.next_ns()) is not None:
             coming = self.coming()
             if coming is None:
                 await self._end_history()
-                if self._sink.next_entry() is not None:
+                if self._sink.next_ns() is not None:
                     raise FeedError(
                         f"{self.home}: the journal goes on after the bars end; a bar file lacks"
                         " rows that it had"
                     )
-            elif entry.at_ns >= coming.now_ns:
+            elif at_ns >= coming.now_ns:
                 await self.step(self.take())
             else:
                 before = self._sink.seq
-                await self.stepper.advance(min(entry.at_ns + 1, coming.now_ns))
+                await self.stepper.advance(min(at_ns + 1, coming.now_ns))
                 if self._sink.seq == before:
                     await self.step(self.take())
 

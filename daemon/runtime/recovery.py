@@ -35,8 +35,11 @@ from state.writer import Writer, Written
 KILL_CODE: Final = "KILL_SWITCH"
 """Why an order was not sent although the desk had accepted it: the gate closed in between."""
 
-_LIFE: Final = (RunStarted, RunEnded)
-"""Entries of a process's life: no decision of the core."""
+BLOCKED_CODE: Final = "JOURNAL_BLOCKED"
+"""Likewise: the disk does not take the intent, and what is not on it must not go out."""
+
+_LIFE: Final = frozenset({RunStarted.__name__, RunEnded.__name__})
+"""Kinds of entries of a process's life: no decision of the core."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -165,17 +168,18 @@ class DurableSink:
 
     def commands(self) -> list[Command]:
         """Return the operator's commands in the tail: inputs, to be given again."""
-        entries = (codec.decode(payload) for _, payload in self.tail)
+        name = CommandTaken.__name__
+        taken = [codec.decode(one) for _, one in self.tail if codec.head(one).type == name]
         return [
             Command(one.at_ns, one.name, one.argument, one.reason)
-            for one in entries
+            for one in taken
             if isinstance(one, CommandTaken)
         ]
 
-    def next_entry(self) -> Entry | None:
-        """Return the next entry of the tail that the core is to decide, None when all is done."""
-        self._live(None)
-        return codec.decode(self.tail[0][1]) if self.tail else None
+    def next_ns(self) -> int | None:
+        """Return the instant of the next entry that the core is to decide, None: all is done."""
+        self._live("")
+        return codec.head(self.tail[0][1]).at_ns if self.tail else None
 
     async def extend(self, entries: Sequence[Entry]) -> int:
         """Record entries that belong together and return the number of the last one.
@@ -185,7 +189,7 @@ class DurableSink:
         """
         rest = list(entries)
         if self.tail:
-            self._live(entries[0])
+            self._live(codec.kind(entries[0]))
             while rest and self.tail:
                 self._hold(rest.pop(0))
         if rest:
@@ -198,22 +202,24 @@ class DurableSink:
         if not self.tail:
             return None
         entry = codec.decode(self.tail[0][1])
-        refused = (
+        if (
             isinstance(entry, OrderChanged)
             and entry.intent_id == intent.intent_id
             and entry.event == OrderEvent.REJECT
-            and entry.code == KILL_CODE
-        )
-        return KILL_CODE if refused else None
+            and entry.code in (KILL_CODE, BLOCKED_CODE)
+        ):
+            return entry.code
+        return None
 
-    def _live(self, decided: Entry | None) -> None:
-        """Adopt the entries of a process's life that come next, up to what was decided."""
+    def _live(self, decided: str) -> None:
+        """Adopt the entries of a process's life that come next, up to the kind decided now."""
         while self.tail:
-            entry = codec.decode(self.tail[0][1])
-            if not isinstance(entry, _LIFE) or type(entry) is type(decided):
+            payload = self.tail[0][1]
+            kind = codec.head(payload).type
+            if kind not in _LIFE or kind == decided:
                 return
             self.seq, _ = self.tail.popleft()
-            self._adopt(self.seq, entry)
+            self._adopt(self.seq, codec.decode(payload))
 
     def _hold(self, entry: Entry) -> None:
         seq, payload = self.tail[0]
