@@ -4,6 +4,8 @@ A transaction is one function: whatever arrived while the last one was committin
 next. Entries are numbered, encoded, chained and projected inside it, so the journal and the query
 tables never disagree. A future answers only after the commit; nothing else is an acknowledgement.
 After the first failure nothing more is taken: the process stops and recovers from what is there.
+With ``retry`` a full disk and an IO error are no such failure: the transaction is rolled back and
+written again, the same rows in the same order, until the disk takes it; what was submitted waits.
 
 How durable. With ``FULL`` (live) the disk has confirmed before a caller hears of it. With
 ``NORMAL`` (replay) it confirms at checkpoints and on ``close``: kill -9 loses nothing that was
@@ -19,11 +21,11 @@ import contextlib
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from state import codec, projector
 from state.entries import Entry
@@ -42,6 +44,9 @@ _PROJECTOR_KEY: Final = "projector"
 _TRANSACTION_ENTRIES: Final = 20_000
 _IDLE_COMMITS: Final = 256
 _RECOVERY_ROWS: Final = 1024
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 2.0
+"""Between two attempts on a disk that takes nothing: doubled each time, up to this."""
 
 _JOURNAL: Final = "INSERT INTO journal VALUES (?,?,?,?,?)"
 _SNAPSHOT: Final = "REPLACE INTO snapshots VALUES (?,?,?,?)"
@@ -49,6 +54,16 @@ _PRUNE: Final = (
     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)"
 )
 _META: Final = "REPLACE INTO meta VALUES (?,?)"
+
+
+class Blocked(NamedTuple):
+    """A disk that takes nothing for now: the ``problem`` and its remedy in words, how many
+    ``attempts`` failed, and how long was waited between them, in seconds.
+    """
+
+    problem: str
+    attempts: int
+    waited_s: float
 
 
 class _Job:
@@ -72,10 +87,22 @@ class _Job:
         self.future.set_running_or_notify_cancel()
 
 
+class _Transaction(NamedTuple):
+    """One transaction, encoded, chained and folded: it can be written as often as it takes."""
+
+    jobs: list[_Job]
+    rows: list[tuple[int, int, str, bytes, bytes]]
+    changes: projector.Batch
+    seq: int
+    link: bytes
+
+
 class Writer:
     """The writer of one database. Construct it, submit, close it; hold the folder's lock.
 
-    Every method may be called from any thread. ``seq`` is the number of the last durable entry.
+    Every method may be called from any thread. ``seq`` is the number of the last durable entry,
+    ``blocked`` what holds the disk up (None: nothing), ``steps`` how many transactions were tried,
+    ``is_idle`` whether nothing waits.
     """
 
     def __init__(
@@ -85,11 +112,16 @@ class Writer:
         *,
         inbox_entries: int = 65_536,
         patience_s: float = 10.0,
+        retry: bool = False,
+        on_blocked: Callable[[str], None] = lambda _: None,
+        on_unblocked: Callable[[], None] = lambda: None,
     ) -> None:
         """Open or create the database, recover the fold and start the thread.
 
         ``inbox_entries`` may wait before ``submit`` waits too; ``patience_s`` is how long it and
-        ``close`` wait for the disk before they give up.
+        ``close`` wait for the disk before they give up. ``retry``: a full disk and an IO error are
+        waited out, until ``close``. ``on_blocked`` is called with the problem when such a wait
+        begins, ``on_unblocked`` when it is over, by the writer's thread: both only take note.
 
         Raises:
             JournalError: the database cannot be opened for writing, or its journal read.
@@ -105,7 +137,12 @@ class Writer:
         except BaseException:
             self._connection.close()
             raise
+        self._retry = retry
+        self._on_blocked, self._on_unblocked = on_blocked, on_unblocked
+        self.blocked: Blocked | None = None
+        self.steps = 0
         self._commits = 0
+        self._in_hand = 0
         self._inbox: deque[_Job] = deque()
         self._waiting = 0
         self._is_closing = False
@@ -113,6 +150,11 @@ class Writer:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits for the disk."""
+        return not self._inbox and not self._in_hand
 
     def submit(self, batch: Sequence[Entry]) -> Future[int]:
         """Write the entries in one transaction; the future holds the number of the last of them.
@@ -206,7 +248,8 @@ class Writer:
         jobs: list[_Job] = []
         try:
             while jobs := self._take():
-                self._commit(jobs)
+                self._commit(self._prepared(jobs))
+                self._in_hand = 0
                 for job in jobs:
                     job.future.set_result(job.seq)
                 jobs = []
@@ -228,10 +271,12 @@ class Writer:
                 jobs.append(self._inbox.popleft())
                 entries += len(jobs[-1].entries)
             self._waiting -= entries
+            self._in_hand = len(jobs)
             self._changed.notify_all()
         return jobs
 
-    def _commit(self, jobs: list[_Job]) -> None:
+    def _prepared(self, jobs: list[_Job]) -> _Transaction:
+        """Number, encode, chain and fold; nothing is written."""
         seq, link = self.seq, self._link
         rows = []
         encode, chain, fold = codec.encode, codec.chain, self._projector.fold
@@ -243,14 +288,52 @@ class Writer:
                 fold(seq, entry)
                 rows.append((seq, entry.at_ns, codec.kind(entry), payload, link))
             job.seq = seq
+        return _Transaction(jobs, rows, self._projector.take(), seq, link)
+
+    def _commit(self, transaction: _Transaction) -> None:
+        """Write it; where that was asked for, as often as it takes."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                self._write(transaction)
+                break
+            except sqlite3.Error as problem:
+                if not self._retry or not _may_pass(problem):
+                    raise
+                self._roll_back()
+                self._block(problem, pause_s)
+            finally:
+                self.steps += 1
+            with self._changed:
+                if self._changed.wait_for(lambda: self._is_closing, pause_s):
+                    self._retry = False  # one last attempt
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        if self.blocked is not None:
+            self.blocked = None
+            self._on_unblocked()
+
+    def _block(self, problem: sqlite3.Error, pause_s: float) -> None:
+        """Say what holds the disk up, once for each time that it does."""
+        before = self.blocked
+        text = (
+            f"the journal {self.path} cannot be written for now: {problem}"
+            f" ({problem.sqlite_errorname}). {self._remedy(problem.sqlite_errorname)}. Nothing is"
+            f" lost: entries up to {self.seq} are safe, later ones wait and are tried again"
+        )
+        attempts, waited_s = (before.attempts, before.waited_s) if before else (0, 0.0)
+        self.blocked = Blocked(text, attempts + 1, waited_s + pause_s)
+        if before is None:
+            self._on_blocked(text)
+
+    def _write(self, transaction: _Transaction) -> None:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
-        self._connection.executemany(_JOURNAL, rows)
-        projector.write(self._connection, self._projector.take())
-        for job in jobs:
+        self._connection.executemany(_JOURNAL, transaction.rows)
+        projector.write(self._connection, transaction.changes)
+        for job in transaction.jobs:
             self._write_extras(job)
         execute("COMMIT")
-        self.seq, self._link = seq, link
+        self.seq, self._link = transaction.seq, transaction.link
         self._commits += 1
 
     def _write_extras(self, job: _Job) -> None:
@@ -273,9 +356,15 @@ class Writer:
 
     def _checkpoint_when_idle(self) -> None:
         """Move the log into the database while nobody waits; SQLite does it at its limit else."""
-        if self._commits >= _IDLE_COMMITS and not self._inbox:
+        if self._commits < _IDLE_COMMITS or self._inbox:
+            return
+        self._commits = 0
+        try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._commits = 0
+        except sqlite3.Error as problem:
+            # The log keeps what could not be moved; a later checkpoint moves it.
+            if not self._retry or not _may_pass(problem):
+                raise
 
     def _finish(self) -> None:
         self._connection.execute("PRAGMA synchronous=FULL")
@@ -284,19 +373,22 @@ class Writer:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _fail(self, jobs: list[_Job], problem: BaseException) -> None:
-        if self._connection.in_transaction:
-            # A failed rollback changes nothing: what has no commit is gone at the next opening.
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+        self._roll_back()
         failure = self._explained(problem)
         with self._changed:
             self._failure = failure
             waiting = [*jobs, *self._inbox]
             self._inbox.clear()
-            self._waiting = 0
+            self._waiting = self._in_hand = 0
             self._changed.notify_all()
         for job in waiting:
             job.future.set_exception(_copy(failure))
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            # A failed rollback changes nothing: what has no commit is gone at the next opening.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     def _explained(self, problem: BaseException) -> FoliodError:
         tail = (
@@ -306,16 +398,19 @@ class Writer:
         if isinstance(problem, FoliodError):
             return type(problem)(f"{problem}. {tail}")
         name = getattr(problem, "sqlite_errorname", type(problem).__name__)
-        remedy = "Run `foliod verify`"
-        if name == "SQLITE_FULL":
-            remedy = f"Free space on the disk that holds {self.path.parent}"
-        elif name.startswith("SQLITE_IOERR"):
-            remedy = "Check the disk, the kernel's log and the limits on file size"
-        elif name == "SQLITE_BUSY":
-            remedy = "Find the other process that writes to it, there must be none"
         return JournalError(
-            f"the journal {self.path} cannot be written: {problem} ({name}). {remedy}. {tail}"
+            f"the journal {self.path} cannot be written: {problem} ({name})."
+            f" {self._remedy(name)}. {tail}"
         )
+
+    def _remedy(self, name: str) -> str:
+        if name == "SQLITE_FULL":
+            return f"Free space on the disk that holds {self.path.parent}"
+        if name.startswith("SQLITE_IOERR"):
+            return "Check the disk, the kernel's log and the limits on file size"
+        if name == "SQLITE_BUSY":
+            return "Find the other process that writes to it, there must be none"
+        return "Run `foliod verify`"
 
     def _last(self) -> tuple[int, bytes]:
         try:
@@ -346,6 +441,12 @@ class Writer:
         except JournalError:
             # It is a cache, and of another version: the journal has it all.
             return Projector()
+
+
+def _may_pass(problem: sqlite3.Error) -> bool:
+    """Whether a disk can get over it, so that the same transaction may be written later."""
+    name = getattr(problem, "sqlite_errorname", "")
+    return name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")
 
 
 def _copy(error: FoliodError) -> FoliodError:

@@ -265,3 +265,31 @@ async def test_the_sink_numbers_entries_as_the_writer_will(path: Path) -> None:
     assert await BufferedSink(seq=41).extend(entries[:1]) == 42
     with Writer(path, "NORMAL") as writer:
         assert writer.submit(drained).result() == sink.seq
+
+
+def test_only_what_a_disk_can_get_over_is_tried_again(path: Path) -> None:
+    """With retry a bad entry is still the end at once: it would fail for ever."""
+    writer = Writer(path, "NORMAL", retry=True)
+    writer.submit(opening()).result()
+
+    failed = writer.submit([EquityMarked(1, Decimal("NaN"), Decimal(0), Decimal(0))])
+
+    with pytest.raises(JournalError, match="Entries up to 3 are safe"):
+        failed.result()
+    with pytest.raises(JournalError):
+        writer.close()
+    assert writer.blocked is None
+
+
+def test_steps_are_counted_and_idleness_is_known(path: Path) -> None:
+    """What a watchdog looks at: another count for each transaction, idle when all is written."""
+    with Writer(path, "NORMAL") as writer:
+        assert (writer.steps, writer.is_idle) == (0, True)
+        writer.submit(opening()).result()
+        assert (writer.steps, writer.is_idle) == (1, True)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            future = writer.submit([])
+            assert not writer.is_idle
+            other.execute("ROLLBACK")
+        future.result()
