@@ -60,6 +60,12 @@ class JournalError(FoliodError):
     exit_code = ExitCode.JOURNAL
 
 
+class DamagedError(JournalError):
+    """A database is not what was written to it: a start is refused until it is restored."""
+
+    exit_code = ExitCode.DATA
+
+
 class LedgerError(FoliodError):
     """An entry cannot be applied: the books do not balance."""
 

@@ -19,8 +19,9 @@ MEANINGS: Final[dict[ExitCode, tuple[str, str]]] = {
     ),
     ExitCode.USAGE: ("The command line cannot be understood.", "`foliod VERB --help`."),
     ExitCode.DATA: (
-        "A bar file, a news file or a run folder is not what it was said to be.",
-        "`foliod bars FILE` shows what a bar file is.",
+        "A bar file, a news file or a run folder is not what it was said to be, or a portfolio's "
+        "database is damaged.",
+        "`foliod bars FILE` shows what a bar file is; the message says how to restore a database.",
     ),
     ExitCode.UNAVAILABLE: ("A broker or a feed cannot be reached.", "Try again later."),
     ExitCode.INTERNAL: (

@@ -16,6 +16,7 @@ from state import codec
 from state.entries import Entry
 from state.errors import JournalError
 from state.migrate import open_for_reading
+from state.soundness import unreadable
 
 _PAGE_ROWS: Final = 2048
 
@@ -96,7 +97,7 @@ def last_seq(path: Path) -> int:
         try:
             return int(connection.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0])
         except sqlite3.Error as problem:
-            raise JournalError(f"{path} cannot be read: {problem}") from problem
+            raise unreadable(path, problem, doing="cannot be read") from problem
 
 
 def read_snapshots(path: Path) -> list[tuple[int, codec.Snapshot]]:
@@ -113,7 +114,7 @@ def read_snapshots(path: Path) -> list[tuple[int, codec.Snapshot]]:
                 "SELECT seq, CAST(payload AS BLOB), digest FROM snapshots ORDER BY seq DESC"
             ).fetchall()
         except sqlite3.Error as problem:
-            raise JournalError(f"{path} cannot be read: {problem}") from problem
+            raise unreadable(path, problem, doing="cannot be read") from problem
     found = []
     for seq, payload, digest in rows:
         if codec.digest(payload) == digest:
@@ -141,4 +142,5 @@ def _page(connection: sqlite3.Connection, path: Path, after_seq: int) -> list[tu
             (after_seq, _PAGE_ROWS),
         ).fetchall()
     except sqlite3.Error as problem:
-        raise JournalError(f"{path} cannot be read after entry {after_seq}: {problem}") from problem
+        doing = f"cannot be read after entry {after_seq}"
+        raise unreadable(path, problem, doing=doing) from problem

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from state.errors import JournalError
+from state.soundness import unreadable
 
 APPLICATION_ID: Final = 0x666F6C69
 """``foli`` in ASCII: what ``file`` and SQLite see that this database is."""
@@ -52,7 +53,8 @@ def open_for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connection
     thread once; two threads must never share it.
 
     Raises:
-        JournalError: it cannot be opened or written, is damaged, is not foliod's, or is newer.
+        DamagedError: it is damaged.
+        JournalError: it cannot be opened or written, is not foliod's, or is newer.
     """
     try:
         connection = sqlite3.connect(
@@ -67,7 +69,7 @@ def open_for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connection
         _migrate(connection, path)
     except sqlite3.Error as problem:
         connection.close()
-        raise JournalError(f"{path} cannot be opened for writing: {problem}") from problem
+        raise unreadable(path, problem, doing="cannot be opened for writing") from problem
     except JournalError:
         connection.close()
         raise
@@ -92,7 +94,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         _refuse_foreign(connection, path)
     except sqlite3.Error as problem:
         connection.close()
-        raise JournalError(f"{path} cannot be read: {problem}") from problem
+        raise unreadable(path, problem, doing="cannot be read") from problem
     except JournalError:
         connection.close()
         raise

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from state import codec, projector
+from state import codec, projector, soundness
 from state.entries import Entry
 from state.errors import FoliodError, JournalError
 from state.journal import read
@@ -124,16 +124,22 @@ class Writer:
         begins, ``on_unblocked`` when it is over, by the writer's thread: both only take note.
 
         Raises:
+            DamagedError: the database is damaged; it says how to restore it.
             JournalError: the database cannot be opened for writing, or its journal read.
             LedgerError: the journal contradicts itself.
         """
         self.path = path
         self._inbox_entries = inbox_entries
         self._patience_s = patience_s
+        is_unclean = _has_log(path)
         self._connection = open_for_writing(path, synchronous)
         try:
+            soundness.check(self._connection, path, is_unclean=is_unclean)
             self.seq, self._link = self._last()
             self._projector = self._recover()
+        except sqlite3.Error as problem:
+            self._connection.close()
+            raise soundness.unreadable(path, problem, doing="cannot be read") from problem
         except BaseException:
             self._connection.close()
             raise
@@ -350,7 +356,8 @@ class Writer:
         self._save_fold()
 
     def _save_fold(self) -> None:
-        text = self._projector.state().decode()
+        state = self._projector.state()
+        text = f"{codec.digest(state)} {state.decode()}"
         self._connection.execute(_META, (_PROJECTOR_KEY, text))
         self._saved_seq = self._projector.seq
 
@@ -413,12 +420,9 @@ class Writer:
         return "Run `foliod verify`"
 
     def _last(self) -> tuple[int, bytes]:
-        try:
-            row = self._connection.execute(
-                "SELECT seq, chain FROM journal ORDER BY seq DESC LIMIT 1"
-            ).fetchone()
-        except sqlite3.Error as problem:
-            raise JournalError(f"{self.path} cannot be read: {problem}") from problem
+        row = self._connection.execute(
+            "SELECT seq, chain FROM journal ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
         return row or (0, codec.GENESIS)
 
     def _recover(self) -> Projector:
@@ -434,13 +438,23 @@ class Writer:
 
     def _saved_fold(self) -> Projector:
         row = self._connection.execute(
-            "SELECT value FROM meta WHERE key = ?", (_PROJECTOR_KEY,)
+            "SELECT CAST(value AS BLOB) FROM meta WHERE key = ?", (_PROJECTOR_KEY,)
         ).fetchone()
+        digest, _, state = (row[0] if row else b"").partition(b" ")
         try:
-            return Projector(None if row is None else row[0].encode())
+            if codec.digest(state).encode() == digest:
+                return Projector(state)
         except JournalError:
-            # It is a cache, and of another version: the journal has it all.
-            return Projector()
+            pass  # it is a cache, and of another version
+        return Projector()  # the journal has it all
+
+
+def _has_log(path: Path) -> bool:
+    """Whether the last process left its write-ahead log behind: it did not end in order."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _may_pass(problem: sqlite3.Error) -> bool:

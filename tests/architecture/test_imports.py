@@ -16,7 +16,17 @@ import pytest
 from tests.builders import ROOT
 
 PACKAGES = ("adapters", "config", "daemon", "state")
-STORE = {"journal", "lock", "migrate", "projector", "queries", "verify_fold", "writer"}
+STORE = {
+    "backup",
+    "journal",
+    "lock",
+    "migrate",
+    "projector",
+    "queries",
+    "soundness",
+    "verify_fold",
+    "writer",
+}
 """Modules of ``state`` that touch a database or a file; all others are nouns."""
 
 PLANTS = {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,3 +218,24 @@ def test_the_kill_switch_is_reset_by_name_when_the_file_is_gone(home: Path) -> N
     levels = [one.level for one in journal_of(home) if isinstance(one, KillChanged)]
     assert levels == ["flatten", "none"]
     assert any(isinstance(one, IntentRecorded) for one in journal_of(home))
+
+
+def test_a_damaged_journal_is_refused_with_the_way_back(home: Path) -> None:
+    """One changed letter in what a kill left behind: exit status 65, words and no traceback."""
+    process = _run(home, "max")
+    wait_until(lambda: has_entries(home, 200))
+    process.kill()
+    ended(process)
+    with closing(sqlite3.connect(home / "foliod.db")) as connection:
+        connection.execute(
+            "UPDATE journal SET payload = replace(payload, 'at_ns', 'at_nz')"
+            " WHERE seq = (SELECT max(seq) FROM journal)"
+        )
+        connection.commit()
+
+    status, out, err = ended(_run(home, "max"))
+
+    assert status == ExitCode.DATA
+    assert "or its link in the chain was changed" in err
+    assert "there is no backup" in err
+    assert "Traceback" not in out + err
