@@ -96,6 +96,11 @@ class KillFile:
         """Return what was ordered since the last ``acknowledge``, None for nothing."""
         return self._seen
 
+    def order(self, order: Order) -> None:
+        """Close the gate now by word of mouth (a signal), as if a file had been seen."""
+        with self._lock:
+            self._seen = order
+
     def is_there(self) -> bool:
         """Whether the file is there now, or may be for all that can be told."""
         self.look()

@@ -8,6 +8,7 @@ hears the operator and ends in order.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -18,25 +19,29 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from adapters.clock import SteadyClock
-from adapters.kill_file import SWITCH_S, KillFile
+from adapters.kill_file import SWITCH_S, KillFile, Order
 from adapters.ports import Clock
+from adapters.systemd import Service
 from config.settings import Settings
 from daemon.control import Answer, ControlServer, Request
+from daemon.core.status import Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.operator import Operator
 from daemon.runtime.found import found_lines
 from daemon.runtime.instants import Instant
-from daemon.runtime.recovery import KILL_CODE
+from daemon.runtime.recovery import BLOCKED_CODE, KILL_CODE
 from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.status_file import StatusFile
 from daemon.runtime.tasks.alarms import alarm_task
 from daemon.runtime.tasks.broker import BrokerTask
 from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
+from daemon.runtime.tasks.disk import Disk
 from daemon.runtime.tasks.engines import EngineTasks
 from daemon.runtime.tasks.pulse import Pulse
 from daemon.runtime.tasks.serial import SerialTask
+from daemon.runtime.tasks.service import service_task
 from daemon.runtime.tasks.supervisors import supervisor_alarms
 from daemon.runtime.version import VERSION
 from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Trading
@@ -44,8 +49,7 @@ from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process
 from state.orders import Intent
-from state.units import HOUR_NS, SECOND_NS, utc_text
-from state.writer import Written
+from state.units import HOUR_NS, SECOND_NS, day_text, utc_text
 
 STATUS_NS: Final = 5 * SECOND_NS
 """The longest silence of the status, by the run's clock; an hour where bars come unpaced."""
@@ -83,8 +87,10 @@ class Live:
         self.home = settings.portfolio.data_dir / settings.portfolio.id
         self._stop = asyncio.Event()
         self._is_stopping = False
-        self._started = ""
+        self._started = self._unwritten = ""
+        self._state: tuple[object, ...] = ()
         self._log = RunLog(options.log, clock, self._scope)
+        self._service = Service(os.environ, os.getpid())
         self._trading: Trading | None = None
 
     def _scope(self) -> dict[str, str | int]:
@@ -105,48 +111,66 @@ class Live:
                 journal cannot be written.
         """
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, self._hear_signal)
         is_new = not (self.home / DATABASE).exists()
+        if is_new:
+            self._options.control.mkdir(parents=True, exist_ok=True)
+        self._kill = KillFile(self._options.control)
+        heard: dict[signal.Signals, Callable[[], object]] = {
+            signal.SIGINT: self._hear_end,
+            signal.SIGTERM: self._hear_end,
+            signal.SIGHUP: self._hear_reopen,
+            signal.SIGUSR1: partial(self._hear_kill, "halt"),
+            signal.SIGUSR2: partial(self._hear_kill, "flatten"),
+        }
+        for name, hear in heard.items():
+            loop.add_signal_handler(name, hear)
         try:
             with PortfolioLock(self.home, this_process("foliod run", self._clock.now_ns())):
-                if is_new:
-                    self._options.control.mkdir(parents=True, exist_ok=True)
                 return await self._held()
         finally:
-            for name in (signal.SIGINT, signal.SIGTERM):
+            self._kill.close()
+            for name in heard:
                 loop.remove_signal_handler(name)
 
-    def _hear_signal(self) -> None:
+    def _hear_end(self) -> None:
+        """End in order; asked again, end at once."""
         if self._is_stopping:
             os._exit(ExitCode.INTERRUPTED)
         self._is_stopping = True
+        self._service.stopping("a signal asked for the end")
         self._log.info("stopping", reason="signal")
         self._stop.set()
 
+    def _hear_reopen(self) -> None:
+        """Open the status file anew, for whoever rotates it; settings are not read again."""
+        if self._trading is not None and self._trading.has_begun:
+            self._status.close()
+            self._log.info("files are opened anew", reason="SIGHUP")
+
+    def _hear_kill(self, level: str) -> None:
+        """Close the gate at once; the desk latches it between two instants."""
+        self._kill.order(Order(level, "a signal ordered it"))
+
     async def _held(self) -> str:
         sys.setswitchinterval(SWITCH_S)
-        self._kill = KillFile(self._options.control)
+        self._disk = Disk()
         try:
-            try:
-                # A start may decide a long tail again: signals are heard meanwhile.
-                await asyncio.to_thread(self._bring_up)
-                return await self._work()
-            except FoliodError as error:
-                self._log.error("failed", problem=str(error))
-                self._manifest("failed", str(error))
-                raise
-            finally:
-                if self._trading is not None:
-                    await asyncio.to_thread(self._trading.close)
-                    self._status.close()
+            # A start may decide a long tail again: signals are heard meanwhile.
+            await asyncio.to_thread(self._bring_up)
+            return await self._work()
+        except FoliodError as error:
+            self._log.error("failed", problem=str(error))
+            self._manifest("failed", str(error))
+            raise
         finally:
-            self._kill.close()
+            if self._trading is not None:
+                await asyncio.to_thread(self._trading.close)
+                self._status.close()
 
     def _bring_up(self) -> None:
         """Recover, wire what tells the status, and say what was found."""
         options, settings = self._options, self._settings
-        hooks = Hooks(self._refuse, self._tell)
+        hooks = Hooks(self._refuse, self._tell, self._disk.blocked, self._disk.unblocked)
         trading = Trading(settings, self.home, options.strategies_folder, hooks)
         self._trading = self._at_work = trading
         core = trading.core
@@ -167,7 +191,7 @@ class Live:
         """Record that this process goes on, and make the tasks' parts."""
         trading, speed = self._at_work, self._options.speed
         write_atomically(self.home / CONFIG, self._options.config_text.encode())
-        await trading.begin_run(_durable)
+        await trading.begin_run(self._disk.durable)
         self._manifest("running", "")
         self._run_clock: RunClock = (
             LockstepClock(trading.now_ns)
@@ -182,7 +206,9 @@ class Live:
         self._operator = Operator(
             trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
         )
+        gc.freeze()  # what is wired lives as long as the process: no search for cycles in it
         self._log.info("started", at=utc_text(trading.now_ns), version=VERSION)
+        self._service.ready(self._said())
 
     def _manifest(self, state: str, reason: str) -> None:
         trading = self._trading
@@ -249,6 +275,14 @@ class Live:
             group.create_task(self._kill_task(), name="kill watcher"),
             group.create_task(control.serve(), name="control socket"),
             group.create_task(self._pulse.run(), name="pulse"),
+            group.create_task(self._disk_task(), name="disk"),
+            group.create_task(self._disk.failure(), name="disk's failure"),
+            group.create_task(
+                service_task(
+                    self._service, SteadyClock(), self._desk, trading.writer, self._log, self._said
+                ),
+                name="service",
+            ),
         ]
 
     async def _feed_task(self) -> None:
@@ -288,6 +322,19 @@ class Live:
             if not self._operator.is_heard():
                 await self._desk.ask(self._operator.attend)
 
+    async def _disk_task(self) -> None:
+        """Say when the disk takes nothing, and let the desk halt entries."""
+        while True:
+            await self._disk.change()
+            problem = self._disk.problem
+            self._inputs.db_ok = not problem
+            self._inputs.alerts = [Alert("JOURNAL_BLOCKED", problem)] if problem else []
+            if problem:
+                self._log.error("exits only", problem=problem)
+                await self._desk.ask(self._trip)
+            else:
+                self._log.warning("the journal is written again")
+
     async def _answer(self, request: Request) -> Answer:
         """Let the desk do what the operator wants, and say what it did."""
         return await self._desk.ask(lambda: self._operator.obey(request))
@@ -313,26 +360,51 @@ class Live:
         else:
             await self._at_work.end_run(reason)
 
+    async def _trip(self) -> None:
+        """Halt entries because the disk takes nothing; the operator lifts it (R5)."""
+        if "journal" not in self._at_work.core.portfolio.halts:
+            await self._operator.give("breaker", "journal", "the disk takes no entry")
+
     def _refuse(self, _: Intent) -> str | None:
-        return KILL_CODE if self._kill.is_closed() else None
+        if self._kill.is_closed():
+            return KILL_CODE
+        return BLOCKED_CODE if self._disk.problem else None
+
+    def _said(self) -> str:
+        """Return one line on what the daemon does, for the service manager."""
+        portfolio = self._at_work.core.portfolio
+        open_ = f"{len(portfolio.positions)} open, day {day_text(portfolio.day)}"
+        if self._disk.problem:
+            return f"exits only, {open_}: {self._disk.problem}"
+        if portfolio.kill != "none":
+            return f"killed, {open_}: {portfolio.kill_reason}"
+        halts = ", ".join(sorted(portfolio.halts))
+        return f"halted ({halts}), {open_}" if halts else f"working, {open_}"
 
     def _tell(self, now_ns: int) -> int:
-        """Write a status line; everything that it says is durable."""
+        """Write a status line; everything that it says is durable.
+
+        Where bars come unpaced, only a change of state is told: a fill would fill the disk.
+        """
         trading, inputs = self._at_work, self._inputs
         inputs.now_ns, inputs.last_bar_ns, inputs.bars = now_ns, trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
         inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
+        due_ns = min(self._status.due_ns, self._board.edge_ns)
+        state = self._board.state(trading.core.portfolio, inputs)
+        if self._options.speed is None and now_ns < due_ns and state == self._state:
+            return due_ns
+        self._state = state
         try:
             self._status.write(now_ns, self._board.line(trading.core.portfolio, inputs))
             self._status.flush()
         except OSError as problem:
-            self._log.error("status cannot be written", problem=str(problem))
+            if str(problem) != self._unwritten:  # said once, not with every line
+                self._log.error("status cannot be written", problem=str(problem))
+            self._unwritten = str(problem)
+        else:
+            self._unwritten = ""
         return min(self._status.due_ns, self._board.edge_ns)
-
-
-async def _durable(written: Written) -> None:
-    """Wait for the disk without holding up the loop."""
-    await asyncio.wrap_future(written)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -57,11 +57,14 @@ class Hooks:
 
     ``refuse`` answers right before an entry order goes out: a reason code, or None. ``tell`` is
     told the end of an instant in which something changed and answers from when on it wants to be
-    told without a change.
+    told without a change. ``on_blocked`` is told by the writer's thread why the disk takes nothing,
+    ``on_unblocked`` when it does again.
     """
 
     refuse: Callable[[Intent], str | None] = lambda _: None
     tell: Callable[[int], int] = lambda _: NEVER_NS
+    on_blocked: Callable[[str], None] = lambda _: None
+    on_unblocked: Callable[[], None] = lambda: None
 
 
 class Trading:
@@ -107,12 +110,17 @@ class Trading:
         self._consumed = Consumed([series.key for series in core.market.series])
         self._consumed_ns = self._day_end_ns = 0
         self._place = {series.key: i for i, series in enumerate(core.market.series)}
-        self._writer = Writer(home / DATABASE, "FULL")
+        self.writer = Writer(
+            home / DATABASE,
+            "FULL",
+            on_blocked=hooks.on_blocked,
+            on_unblocked=hooks.on_unblocked,
+        )
         try:
-            self.found = self._writer.seq > 0
+            self.found = self.writer.seq > 0
             at_once(self._bring_up())
         except BaseException:
-            self._writer.close()
+            self.writer.close()
             raise
 
     # Coming up ----------------------------------------------------------------------------------
@@ -123,7 +131,7 @@ class Trading:
         kept = self._snapshot()
         seq = kept[0] if kept else 0
         tail = read_payloads(self.home / DATABASE, seq) if self.found else ()
-        self._sink = DurableSink(self._writer, tail, self._adopt, seq)
+        self._sink = DurableSink(self.writer, tail, self._adopt, seq)
         self._work = kept[2] if kept else None
         self._check_tail()
         self.stepper = Stepper(
@@ -272,10 +280,12 @@ class Trading:
     async def begin_run(self, wait: Wait | None = None) -> None:
         """Record that this process goes on, after a snapshot of what it found.
 
-        ``wait`` waits for the disk from now on; None: this thread does.
+        ``wait`` waits for the disk from now on, and the writer waits a full disk out; None: this
+        thread waits, and a full disk is a failure.
         """
         if wait is not None:
             self._sink.wait = wait
+            self.writer.retry = True
         if self.found:
             await self.snapshot()
         content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])
@@ -351,7 +361,7 @@ class Trading:
             instruments={one: grid.instrument for one, grid in self.core.grids.items()},
         )
         payload = codec.encode_snapshot(parts.snapshot(work))
-        await self._sink.wait(self._writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
+        await self._sink.wait(self.writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
 
     async def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""
@@ -376,7 +386,7 @@ class Trading:
 
     def close(self) -> None:
         """Close the database. Raises JournalError when the disk does not answer."""
-        self._writer.close()
+        self.writer.close()
 
     async def _record_consumed(self) -> None:
         for entry in self._consumed.entries(self.now_ns):

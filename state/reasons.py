@@ -418,6 +418,15 @@ _GATES: Final = (
 )
 
 _OTHERS: Final = (
+    _order(
+        "JOURNAL_BLOCKED",
+        "daemon",
+        "The disk takes no entry of the journal. What is not on the disk is not sent, so the entry "
+        "order was kept back and entries are halted; exits and protection go on in memory and are "
+        "written when the disk takes them.",
+        "Free space on the disk or mend it; `foliod status` says what is wrong. Then look at what "
+        "happened and lift the halt: `foliod reset journal`.",
+    ),
     _order("NO_BAR", "order", "No bar opened within one interval of the decision, so the entry was "
            "cancelled instead of filled at an old wish.",
            "Usual before weekends and holidays; otherwise look for gaps with `foliod bars FILE`."),

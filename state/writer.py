@@ -101,8 +101,9 @@ class Writer:
     """The writer of one database. Construct it, submit, close it; hold the folder's lock.
 
     Every method may be called from any thread. ``seq`` is the number of the last durable entry,
-    ``blocked`` what holds the disk up (None: nothing), ``steps`` how many transactions were tried,
-    ``is_idle`` whether nothing waits.
+    ``retry`` whether a full disk and an IO error are waited out (it may be changed), ``blocked``
+    what holds the disk up (None: nothing), ``steps`` how many transactions were tried, ``is_idle``
+    whether nothing waits.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Writer:
         except BaseException:
             self._connection.close()
             raise
-        self._retry = retry
+        self.retry = retry
         self._on_blocked, self._on_unblocked = on_blocked, on_unblocked
         self.blocked: Blocked | None = None
         self.steps = 0
@@ -304,7 +305,7 @@ class Writer:
                 self._write(transaction)
                 break
             except sqlite3.Error as problem:
-                if not self._retry or not _may_pass(problem):
+                if not self.retry or not _may_pass(problem):
                     raise
                 self._roll_back()
                 self._block(problem, pause_s)
@@ -312,7 +313,7 @@ class Writer:
                 self.steps += 1
             with self._changed:
                 if self._changed.wait_for(lambda: self._is_closing, pause_s):
-                    self._retry = False  # one last attempt
+                    self.retry = False  # one last attempt
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         if self.blocked is not None:
             self.blocked = None
@@ -370,7 +371,7 @@ class Writer:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as problem:
             # The log keeps what could not be moved; a later checkpoint moves it.
-            if not self._retry or not _may_pass(problem):
+            if not self.retry or not _may_pass(problem):
                 raise
 
     def _finish(self) -> None:

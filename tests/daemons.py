@@ -15,13 +15,15 @@ from tests.builders import ROOT
 PATIENCE_S = 60.0
 
 
-def spawn(folder: Path, *arguments: str, config: str = "foliod.toml") -> subprocess.Popen[str]:
-    """Start a verb of the program in ``folder``."""
+def spawn(
+    folder: Path, *arguments: str, config: str = "foliod.toml", **variables: str
+) -> subprocess.Popen[str]:
+    """Start a verb of the program in ``folder``, with more environment ``variables``."""
     command = [sys.executable, "-P", "-m", "daemon.cli.main", "-c", config, *arguments]
     return subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

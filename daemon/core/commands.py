@@ -29,11 +29,15 @@ COMMANDS: Final = (
     "flatten",
     "kill",
     "kill_flatten",
+    "breaker",
     "reset_kill",
     "clear_cooldown",
     "deposit",
     "withdraw",
 )
+
+BREAKERS: Final = {"journal": "JOURNAL_BLOCKED"}
+"""Circuit breakers that the runtime trips, by the halt's name: the halt's code (R5)."""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -51,6 +55,8 @@ def problem(command: Command) -> str | None:
         return f"unknown command {command.name!r}; allowed: {', '.join(COMMANDS)}"
     if command.name in ("reset", "clear_cooldown") and not command.argument:
         return f"{command.name} needs an argument: the name of what to clear"
+    if command.name == "breaker" and command.argument not in BREAKERS:
+        return f"unknown breaker {command.argument!r}; known: {', '.join(sorted(BREAKERS))}"
     if command.name in ("deposit", "withdraw"):
         try:
             amount = Decimal(command.argument)
@@ -68,6 +74,9 @@ def take(desk: Desk, command: Command) -> Batch:
     batch = Batch([CommandTaken(at_ns, name, command.argument, command.reason)])
     if name == "halt":
         halt = HaltSet(at_ns, "operator", "HALTED", reason, "halt", "no halt")
+        _extend(batch, desk.halted([halt]))
+    elif name == "breaker":
+        halt = HaltSet(at_ns, command.argument, BREAKERS[command.argument], reason, "", "no halt")
         _extend(batch, desk.halted([halt]))
     elif name == "resume":
         _clear(batch, desk, "operator", reason, at_ns)

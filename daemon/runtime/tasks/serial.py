@@ -25,6 +25,10 @@ class SerialTask:
         self._inbox = asyncio.Queue(limit)
         self.most = 0
         """The most jobs that have waited at once since this was last set to 0."""
+        self.steps = 0
+        """Jobs carried out so far."""
+        self.is_idle = True
+        """Whether no job is in hand and none waits."""
 
     async def ask(self, job: Callable[[], Awaitable[_T]]) -> _T:
         """Have a job carried out and return its result.
@@ -32,6 +36,7 @@ class SerialTask:
         A caller who is cancelled while it waits undoes nothing: the job is carried out.
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self.is_idle = False
         await self._inbox.put((job, done))
         self.most = max(self.most, self._inbox.qsize())
         return await done
@@ -43,11 +48,13 @@ class SerialTask:
             Exception: whatever a job raised.
         """
         while True:
+            self.is_idle = self._inbox.empty()
             job, done = await self._inbox.get()
             try:
                 result = await job()
             except BaseException:
                 done.cancel()
                 raise
+            self.steps += 1
             if not done.done():
                 done.set_result(result)
