@@ -9,12 +9,14 @@ is not a codec's business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
 from state.bars import Bar
-from state.errors import FoliodError
+from state.errors import ConfigError, FoliodError
+
+SIDES: Final = ("bid", "ask", "mid", "trade")
 
 
 class FrameError(FoliodError):
@@ -101,4 +103,52 @@ class Codec(Protocol):
 
         Raises:
             FrameError: it is not what the venue documents.
+        """
+
+
+def checked_side(venue: str, side: str) -> str:
+    """Return what the prices of a source are, one of ``SIDES``.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if side not in SIDES:
+        raise ConfigError(f"{venue}: expected a price side of {', '.join(SIDES)}, found {side!r}")
+    return side
+
+
+@runtime_checkable
+class KeptAlive(Protocol):
+    """A codec of a venue that hangs up on a client that says nothing: what to say, how often."""
+
+    keepalive: bytes
+    keepalive_every_s: float
+
+
+class History(Protocol):
+    """One venue's REST history, for the symbols it was made with; as pure as a codec.
+
+    ``most`` is how many bars one answer can have. ``side`` says what its prices are, like a
+    codec's.
+    """
+
+    name: str
+    side: str
+    most: int
+
+    def request(self, symbol: str, interval_ns: int, from_ns: int, to_ns: int) -> str:
+        """Return path and query, without a secret, for bars that open in [from, to).
+
+        An answer may hold bars outside of that and one that is still forming: ask for what has
+        ended, and drop what was not asked for.
+
+        Raises:
+            FeedError: an unknown symbol, an interval the venue has not, nothing or too much asked.
+        """
+
+    def decode(self, body: bytes, interval_ns: int) -> list[Bar]:
+        """Return the bars of one answer, oldest first.
+
+        Raises:
+            FrameError: it is not what the venue documents, or the venue refused.
         """

@@ -1,0 +1,1 @@
+"""Binance: spot and futures market streams, and their kline history."""
