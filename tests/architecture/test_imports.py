@@ -35,6 +35,7 @@ PLANTS = {
     "inside adapters": ("adapters/ports.py", "import adapters.clock"),
     "inside state": ("state/units.py", "import state.ledger"),
     "core and nouns are pure": ("daemon/core/desk.py", "import os"),
+    "wire codecs are pure": ("adapters/feeds/binance/codec.py", "import websockets"),
     "supervisors are strangers": (
         "daemon/core/supervisors/window.py",
         "import daemon.core.supervisors.news",
@@ -117,6 +118,21 @@ def test_the_nouns_are_all_of_state_but_its_store() -> None:
     assert isinstance(sources, list)
 
     assert {name.removeprefix("state.") for name in sources} - {"daemon.core"} == modules - STORE
+
+
+def test_every_wire_codec_is_held_to_purity() -> None:
+    """A new venue's codec opens nothing either, nor does what the codecs stand on."""
+    pure = next(one for one in _contracts() if one["name"] == "wire codecs are pure")
+    folder = ROOT / "adapters" / "feeds"
+    venues = {path.parent.name for path in folder.glob("*/codec.py")}
+    files = {"address", "codec", "messages"}
+    sources = pure["source_modules"]
+    assert isinstance(sources, list)
+
+    assert venues >= {"binance", "finnhub", "generic", "oanda", "twelvedata"}
+    assert {f"adapters.feeds.{venue}" for venue in venues} <= set(sources)
+    for venue in venues:
+        assert {path.stem for path in (folder / venue).glob("*.py")} >= files
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)

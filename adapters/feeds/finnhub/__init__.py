@@ -1,0 +1,1 @@
+"""Finnhub: trades of stocks, forex and crypto, and candles."""

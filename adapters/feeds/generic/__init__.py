@@ -1,0 +1,1 @@
+"""Any socket that sends bars as JSON, read by the names of its fields."""

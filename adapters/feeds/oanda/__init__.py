@@ -1,0 +1,1 @@
+"""OANDA v20: bid and ask over chunked HTTP, and mid candles."""

@@ -1,0 +1,1 @@
+"""Twelve Data: a stream of prices, and time series."""
