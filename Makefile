@@ -9,7 +9,7 @@ check:                ## format, lint, types, import contracts, tests: what CI r
 test:                 ## the tests alone
 	$(BIN)/python -m pytest -n 2
 
-long:                 ## the tests that take minutes: a fresh clone, a fresh environment
+long:                 ## the tests that take minutes: a fresh clone, many histories, two million damaged frames
 	$(BIN)/python -m pytest -m long
 
 bench:                ## speed and memory of a replay, with their ratio to a plain loop

@@ -158,11 +158,10 @@ class GenericCodec:
         if not self._paths["closed"].text:
             return True
         flag = self._paths["closed"].of(one)
-        if isinstance(flag, bool | int | str):
-            if flag in _TRUE:
-                return True
-            if flag in _FALSE:
-                return False
+        if flag in _TRUE:
+            return True
+        if flag in _FALSE:
+            return False
         raise FrameError(
             f"{NAME}: expected true or false at {shown(self._paths['closed'].text)}, "
             f"found {'none' if flag is Missing else shown(flag)}"

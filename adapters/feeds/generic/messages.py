@@ -17,6 +17,7 @@ UNITS: Final = {"s": SECOND_NS, "ms": 1_000_000, "us": 1000, "ns": 1, "iso": 0}
 """Units of an open time; ``iso`` is text such as ``2017-01-02T07:00:00Z``."""
 
 _DEEPEST: Final = 8
+_LONGEST: Final = 200
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +53,11 @@ class Path:
         """Take ``text``; ``name`` is the setting it stands in.
 
         Raises:
-            ConfigError: a part of it is empty, or it has more than eight.
+            ConfigError: a part of it is empty, it has more than eight, or 200 characters.
         """
         self.text = text
         self._steps = tuple(text.split(".")) if text else ()
-        if not all(self._steps) or len(self._steps) > _DEEPEST:
+        if not all(self._steps) or len(self._steps) > _DEEPEST or len(text) > _LONGEST:
             raise ConfigError(
                 f"generic: expected {name} as at most {_DEEPEST} names joined by dots, "
                 f"found {shown(text)}"
@@ -68,7 +69,7 @@ class Path:
             if isinstance(value, dict):
                 value = value.get(step, Missing)
             elif isinstance(value, list) and step.isdecimal() and step.isascii():
-                place = int(step) if len(step) < 6 else len(value)
+                place = int(step)
                 value = value[place] if place < len(value) else Missing
             else:
                 return Missing

@@ -175,6 +175,7 @@ def test_the_subscription_is_the_operators() -> None:
         ({"fields": Fields(open_time="t", open="", high="h", low="l", close="c")}, "the open "),
         ({"fields": Fields(open_time="t", open="a..b", high="h", low="l", close="c")}, "joined by"),
         ({"fields": Fields(open_time="t", open="a" + ".a" * 8, high="h", low="l", close="c")}, "8"),
+        ({"fields": Fields(open_time="9" * 201, open="o", high="h", low="l", close="c")}, "joined"),
         ({"fields": FLAT}, "symbol field for several symbols"),
         ({"unit": "h"}, "a unit of s, ms, us, ns, iso, found 'h'"),
         ({"interval_ns": 0}, "an interval above 0"),
