@@ -24,8 +24,10 @@ _HARMLESS: Final = frozenset(
 
 _ADDRESS: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|/)[^\s\"'<>\\]*")
 _USER: Final = re.compile(r"(?<=://)[^/?#]*@")
-_LONG: Final = re.compile(r"(?:(?<=[^/]/)|(?<=^/))(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[^/@]{24,}")
-"""A part of a path, not the host, that looks like a token: long, of digits and letters."""
+_LONG: Final = re.compile(r"(?<=[^/]/)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[^/@]{24,}")
+"""A part of a URL's path, not the host, that looks like a token: long, of digits and letters."""
+_BOT: Final = re.compile(r"(?<=/bot)[0-9]+:[\w-]+")
+"""The token of a chat bot, which is a part of the path by that service's design."""
 _NAME: Final = (
     r"[\w-]*(?:api[-_ ]?key|token|secret|passw(?:or)?d|passphrase|signature|authorization)[\w-]*"
 )
@@ -55,7 +57,9 @@ def redacted(text: str, *secrets: str) -> str:
 def _address(match: re.Match[str]) -> str:
     place, mark, query = match[0].partition("?")
     place, hash_mark, _ = place.partition("#")
-    place = _LONG.sub(BLOT, _USER.sub(f"{BLOT}@", place))
+    place = _BOT.sub(BLOT, _USER.sub(f"{BLOT}@", place))
+    if "://" in place:  # a path of this machine has long names and no secret
+        place = _LONG.sub(BLOT, place)
     if hash_mark:
         return f"{place}#{BLOT}"
     return f"{place}{mark}{_query(query)}" if mark else place

@@ -12,22 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.feeds.columns import Columns
+from adapters.feeds.spans import interval_text as interval_text  # its readers find it here too
 from state.errors import FeedError
-from state.units import DAY_NS, SECOND_NS
-
-_UNITS = ((DAY_NS, "d"), (3600 * SECOND_NS, "h"), (60 * SECOND_NS, "m"), (SECOND_NS, "s"))
-
-
-def interval_text(interval_ns: int) -> str:
-    """Write an interval as people do: ``5m``, ``1h``, ``1d``, else in nanoseconds.
-
-    >>> interval_text(300_000_000_000)
-    '5m'
-    """
-    for unit, letter in _UNITS:
-        if interval_ns > 0 and interval_ns % unit == 0:
-            return f"{interval_ns // unit}{letter}"
-    return f"{interval_ns}ns"
+from state.units import DAY_NS
 
 
 def resample(

@@ -8,14 +8,18 @@ from typing import Final
 from state.errors import FeedError
 from state.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
-_UNITS: Final = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS, "w": 7 * DAY_NS}
+_UNITS: Final = ((DAY_NS, "d"), (HOUR_NS, "h"), (MINUTE_NS, "m"), (SECOND_NS, "s"))
 
 
 def interval_text(interval_ns: int) -> str:
-    """Write an interval for a person: ``5m``, ``4h``, ``1d``."""
-    for unit in ("w", "d", "h", "m", "s"):
-        if interval_ns % _UNITS[unit] == 0:
-            return f"{interval_ns // _UNITS[unit]}{unit}"
+    """Write an interval as people do: ``5m``, ``1h``, ``1d``, else in nanoseconds.
+
+    >>> interval_text(300_000_000_000)
+    '5m'
+    """
+    for unit, letter in _UNITS:
+        if interval_ns > 0 and interval_ns % unit == 0:
+            return f"{interval_ns // unit}{letter}"
     return f"{interval_ns}ns"
 
 

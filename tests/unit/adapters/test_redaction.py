@@ -57,6 +57,7 @@ def test_what_is_harmless_stays() -> None:
         "wss://stream.binance.com:9443/stream?streams=btcusdt@kline_1m/ethusdt@kline_1m",
         "https://api.binance.com/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=1000",
         "https://stream-fxpractice1.oanda.com:443/v3/accounts/101-004-1234567-001/pricing",
+        "cannot write /var/lib/foliod/runs/20260301T100000Z-4f2a9c1b7d/events.jsonl: disk full",
         "halted at 2026-03-01T10:00:00Z: stale feed EURUSD 1m",
     )
     for text in harmless:

@@ -142,7 +142,7 @@ def test_history_is_asked_for_in_utc() -> None:
         "/v3/instruments/USD_JPY/candles?price=M&granularity=H1&from=2016-10-27T08%3A00%3A00Z"
         "&to=2016-10-27T10%3A00%3A00Z&dailyAlignment=0&alignmentTimezone=UTC"
     )
-    with pytest.raises(FeedError, match="no history of 1w"):
+    with pytest.raises(FeedError, match="no history of 7d"):
         OandaHistory(SYMBOLS).request("USDJPY", 7 * DAY_NS, start, start + 7 * DAY_NS)
 
 
