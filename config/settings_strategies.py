@@ -166,6 +166,35 @@ class StrategySettings(Section):
         description="Seconds before the window's end at which `at_end` acts; use one interval "
         "where nothing trades after the end.",
     )
+    trail_r: Annotated[Decimal, Exact(gt=0, le=100)] | None = Field(
+        default=None,
+        description="The stop follows the closes at this many times the initial stop distance, "
+        "where the signal names no distance of its own; absent: it stays.",
+    )
+    overnight_widen: StrictBool = Field(
+        default=False,
+        description="Widen stop and target of a held position for the night, once per trading "
+        'day; needs `at_end = "hold"` or `"reduce"`.',
+    )
+    overnight_widen_fraction: Annotated[Decimal, Exact(ge=0, le=1)] = Field(
+        default=Decimal("0.01"),
+        description="Part of the entry price by which they are widened, if that is more than "
+        "`overnight_widen_pips`.",
+    )
+    overnight_widen_pips: Annotated[Decimal, Exact(ge=0, le=100_000)] = Field(
+        default=Decimal(0),
+        validate_default=True,
+        description="Pips by which they are widened at least.",
+    )
+    overnight_widen_max_fraction: Annotated[Decimal, Exact(gt=0, le=1)] = Field(
+        default=Decimal("0.05"),
+        description="Part of the entry price that all nights together may take the stop away "
+        "from the initial stop.",
+    )
+    max_overnight_r: Annotated[Decimal, Exact(gt=0, le=100)] = Field(
+        default=Decimal("1.5"),
+        description="Loss at the widened stop, in initial risks, above which widening is refused.",
+    )
     windows: tuple[WindowSettings, ...] = Field(
         default=(),
         validate_default=True,
@@ -217,6 +246,24 @@ class StrategySettings(Section):
         if len(set(symbols)) != len(symbols):
             raise refuse("a symbol is named twice")
         return symbols
+
+    @field_validator("overnight_widen")
+    @classmethod
+    def _only_what_is_held_is_widened(cls, widen: bool, info: ValidationInfo) -> bool:
+        if widen and info.data.get("at_end") == "close":
+            raise refuse(
+                'nothing is held overnight with at_end = "close"; set at_end = "hold" or "reduce", '
+                "or leave overnight_widen out"
+            )
+        return widen
+
+    @field_validator("overnight_widen_pips")
+    @classmethod
+    def _widens_by_something(cls, pips: Decimal, info: ValidationInfo) -> Decimal:
+        given = info.data
+        if given.get("overnight_widen") and given.get("overnight_widen_fraction") == pips == 0:
+            raise refuse("overnight_widen_fraction is 0 too: nothing to widen by")
+        return pips
 
     @field_validator("windows")
     @classmethod

@@ -30,7 +30,7 @@ from state.entries import Decided
 from state.errors import FeedError, StrategyError
 from state.executions import BrokerEvent, OrderNews
 from state.instruments import Grid
-from state.levels import protection
+from state.levels import protection, trail_of, trailed
 from state.orders import Intent
 from state.portfolio import engine_key
 from state.queries import DATABASE, denial, open_book
@@ -122,6 +122,8 @@ class _Shadow:
         self._book = Book(grid, PaperFaults(latency_s=latency_s))
         self._open = False
         self._leaving = False
+        self._guard: Guard | None = None
+        self._trail: float | None = None
         self._book.submit(intent)
 
     def fill_at_close(self) -> None:
@@ -133,6 +135,11 @@ class _Shadow:
     def step(self, bar: Bar, slippage: float) -> None:
         """Take the next bar; ``slippage`` is that of stops on it."""
         self._hear(self._book.on_bar(bar, slippage))
+        guard = self._guard
+        if guard is not None and self._trail is not None and not self.is_over:
+            guard.stop_ticks = trailed(
+                self._grid, guard.side, guard.stop_ticks, bar.close, self._trail
+            )
 
     def ring(self, now_ns: int, series: Series, slippage: float) -> None:
         """Do what is due at or before ``now_ns``: the last-entry time, the time-stop."""
@@ -184,6 +191,8 @@ class _Shadow:
                 outcome.entry_ns, self._open = event.filled_ns, True
                 guard = Guard(event.trade_id, self.intent.side, event.lots, stop, target)
                 self._book.protect(self.intent.strategy, guard)
+                self._guard = guard
+                self._trail = trail_of(self._grid, self.intent, event.fill_ticks, stop)
             else:
                 outcome.exit_ticks, outcome.exit_ns = event.fill_ticks, event.filled_ns
                 outcome.reason, self.is_over = event.reason, True
@@ -363,6 +372,8 @@ def _unanswerable(engine: Engine, decided: Decided) -> str:
     """Say why nothing can be said of an entry, empty when something can."""
     if engine.schedule.at(decided.at_ns) is None:
         return "NO_WINDOW"
+    if engine.overnight is not None:
+        return "OVERNIGHT"
     return "REDUCE" if engine.at_end == "reduce" else ""
 
 

@@ -25,6 +25,7 @@ from daemon.core.commands import Command
 from daemon.core.desk import Desk
 from daemon.core.engine import Engine
 from daemon.core.market import Costs, Market, Series
+from daemon.core.overnight import Overnight
 from daemon.core.pace import Pace, PaceLimits
 from daemon.core.sizing import Sizer
 from daemon.core.status_inputs import EngineFacts, RunFacts
@@ -114,6 +115,7 @@ def build(settings: Settings, series_keys: set[tuple[str, int]], folder: Path) -
         fill_at_close=settings.costs.fill == "close",
     )
     clock = CivilClock(settings.portfolio.zone)
+    alarm = EndOfDayAlarm(clock, settings.end_of_day.at)
     sizing = settings.sizing
     desk = Desk(
         portfolio,
@@ -128,12 +130,12 @@ def build(settings: Settings, series_keys: set[tuple[str, int]], folder: Path) -
         costs=costs,
         worst_case=settings.risk.worst_case,
         flatten_on_r_stop=settings.risk.flatten,
+        end_of_day=alarm,
     )
     paper = settings.paper
     broker = PaperBroker(
         PaperFaults(paper.reject_every, float(paper.partial_fraction), paper.latency_s)
     )
-    alarm = EndOfDayAlarm(clock, settings.end_of_day.at)
     return Core(
         portfolio=portfolio,
         grids=grids,
@@ -214,6 +216,8 @@ def engine_of(
         at_end=strategy.at_end,
         reduce_fraction=float(strategy.reduce_fraction),
         flatten_before_s=strategy.flatten_before_s,
+        overnight=_overnight(strategy),
+        trail_r=None if strategy.trail_r is None else float(strategy.trail_r),
     )
     facts = EngineFacts(
         symbol=symbol,
@@ -225,6 +229,17 @@ def engine_of(
         schedule=schedule,
     )
     return engine, facts
+
+
+def _overnight(strategy: StrategySettings) -> Overnight | None:
+    if not strategy.overnight_widen:
+        return None
+    return Overnight(
+        fraction=strategy.overnight_widen_fraction,
+        pips=strategy.overnight_widen_pips,
+        max_fraction=strategy.overnight_widen_max_fraction,
+        max_r=strategy.max_overnight_r,
+    )
 
 
 def _pace_limits(settings: Settings) -> PaceLimits | None:

@@ -153,6 +153,9 @@ def _refuse_not_finite(value: msgspec.Struct, path: str) -> None:
         inner = getattr(value, name)
         if isinstance(inner, msgspec.Struct):
             _refuse_not_finite(inner, f"{path}.{name}")
+        elif isinstance(inner, tuple):
+            for index, part in enumerate(inner):
+                _refuse_not_finite(part, f"{path}.{name}[{index}]")
         elif isinstance(inner, Decimal):
             if not inner.is_finite():
                 raise _not_finite(f"{path}.{name}", inner)
@@ -180,4 +183,7 @@ def _may_be_not_finite(shape: msgspec.inspect.Type) -> bool:
         return any(_may_be_not_finite(part) for part in shape.types)
     if isinstance(shape, msgspec.inspect.StructType):
         return any(_may_be_not_finite(field.type) for field in shape.fields)
+    if isinstance(shape, msgspec.inspect.VarTupleType):
+        item = shape.item_type
+        return isinstance(item, msgspec.inspect.StructType) and _may_be_not_finite(item)
     return isinstance(shape, msgspec.inspect.FloatType | msgspec.inspect.DecimalType)

@@ -154,7 +154,10 @@ class PlanSet(msgspec.Struct, frozen=True, tag=True):
     """The protection of an open trade from now on.
 
     ``initial_risk`` is base currency, fixed by the first plan of a trade. ``target_ticks`` None: no
-    target. ``time_stop_ns`` NEVER_NS: held.
+    target. ``time_stop_ns`` NEVER_NS: held. ``reason``: ``ENTRY``, ``HELD`` (the rest after a part
+    was closed), ``TRAIL`` (the stop followed a close) or ``WIDENED`` (for the night that follows
+    trading day ``widened_day``). ``trail_distance`` is how far behind the closes the stop follows
+    (price units). An unset field is not written: it says no trail, no widening.
     """
 
     at_ns: int
@@ -164,6 +167,24 @@ class PlanSet(msgspec.Struct, frozen=True, tag=True):
     time_stop_ns: int
     initial_risk: Decimal
     reason: str = "ENTRY"
+    trail_distance: float | msgspec.UnsetType = msgspec.UNSET
+    widened_day: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class WideningRefused(msgspec.Struct, frozen=True, tag=True):
+    """A plan was not widened on trading day ``day``, which is not asked again.
+
+    ``code`` says why; ``observed`` and ``limit`` show the arithmetic.
+    """
+
+    at_ns: int
+    trade_id: str
+    symbol: str
+    strategy: str
+    day: int
+    code: str
+    observed: str
+    limit: str
 
 
 class AlarmRung(msgspec.Struct, frozen=True, tag=True):
@@ -250,11 +271,34 @@ class CashMoved(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-class DayRolled(msgspec.Struct, frozen=True, tag=True):
+class DayPosition(msgspec.Struct, frozen=True):
+    """A position and its plan as a portfolio day ended.
+
+    ``entry`` is the mean entry fill (price), ``trail_distance`` price units, ``time_stop_ns``
+    NEVER_NS where there is none. ``open_pnl`` is at mark, before exit costs; base currency like
+    ``initial_risk``.
+    """
+
+    symbol: str
+    strategy: str
+    trade_id: str
+    side: int
+    lots: int
+    entry: Decimal
+    stop_ticks: int | None
+    target_ticks: int | None
+    trail_distance: float | None
+    time_stop_ns: int
+    open_pnl: Decimal
+    initial_risk: Decimal
+
+
+class DayRolled(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """A portfolio day ended and ``next_day`` began; amounts are base currency.
 
     ``end_equity`` is at mark; ``gross`` is P&L before fees; ``drawdown`` is the largest fall of
-    marked equity below its mark of the day as a fraction.
+    marked equity below its mark of the day as a fraction. ``positions`` are those open at that
+    instant, in order of engine; without any the field is not written.
     """
 
     at_ns: int
@@ -267,6 +311,7 @@ class DayRolled(msgspec.Struct, frozen=True, tag=True):
     trades: int
     drawdown: float
     open_positions: int
+    positions: tuple[DayPosition, ...] = ()
 
 
 Entry = (
@@ -281,6 +326,7 @@ Entry = (
     | OrderChanged
     | Filled
     | PlanSet
+    | WideningRefused
     | AlarmRung
     | HaltSet
     | HaltCleared

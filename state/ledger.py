@@ -33,6 +33,7 @@ from state.entries import (
     PortfolioOpened,
     RunEnded,
     RunStarted,
+    WideningRefused,
 )
 from state.errors import LedgerError
 from state.orders import TERMINAL, TRANSITIONS, OrderEvent, OrderState
@@ -277,12 +278,15 @@ def _close(portfolio: Portfolio, position: Position, entry: Filled) -> None:
     )
 
 
-def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
+def _open_trade(portfolio: Portfolio, trade_id: str, what: str) -> Position:
     for position in portfolio.positions.values():
-        if position.trade_id == entry.trade_id:
-            break
-    else:
-        raise LedgerError(f"a plan for trade {entry.trade_id}, which is not open")
+        if position.trade_id == trade_id:
+            return position
+    raise LedgerError(f"{what} for trade {trade_id}, which is not open")
+
+
+def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
+    position = _open_trade(portfolio, entry.trade_id, "a plan")
     if position.initial_stop_ticks is None:
         position.initial_stop_ticks = entry.stop_ticks
     if entry.reason == "ENTRY":
@@ -290,6 +294,23 @@ def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
     position.stop_ticks = entry.stop_ticks
     position.target_ticks = entry.target_ticks
     position.time_stop_ns = entry.time_stop_ns
+    distance, day = entry.trail_distance, entry.widened_day
+    position.trail_distance = distance if isinstance(distance, float) else None
+    if isinstance(day, int):
+        _asked_to_widen(position, day)
+
+
+def _widening_refused(portfolio: Portfolio, entry: WideningRefused) -> None:
+    _asked_to_widen(_open_trade(portfolio, entry.trade_id, "a refused widening"), entry.day)
+
+
+def _asked_to_widen(position: Position, day: int) -> None:
+    if day <= position.widened_day:
+        raise LedgerError(
+            f"trade {position.trade_id} is widened for trading day {day} after day"
+            f" {position.widened_day}: once per trading day"
+        )
+    position.widened_day = day
 
 
 def _halt(portfolio: Portfolio, entry: HaltSet) -> None:
@@ -352,6 +373,7 @@ _FOLDS: Final[dict[type, Callable[[Portfolio, Any], None]]] = {
     OrderChanged: _order_changed,
     Filled: _filled,
     PlanSet: _plan,
+    WideningRefused: _widening_refused,
     AlarmRung: _nothing,
     HaltSet: _halt,
     HaltCleared: _unhalt,

@@ -29,6 +29,21 @@ def protection(grid: Grid, intent: Intent, fill_ticks: int) -> tuple[int, int | 
     return stop, target
 
 
+def trail_of(grid: Grid, intent: Intent, fill_ticks: int, stop_ticks: int) -> float | None:
+    """Return how far behind the closes the stop follows (price units), None: it does not."""
+    if isinstance(intent.trail_distance, float):
+        return intent.trail_distance
+    if isinstance(intent.trail_r, float):
+        return intent.trail_r * abs(grid.price(fill_ticks) - grid.price(stop_ticks))
+    return None
+
+
+def trailed(grid: Grid, side: int, stop_ticks: int, close: float, distance: float) -> int:
+    """Return the stop after a bar that closed at ``close``: never back, to the nearest tick."""
+    level = grid.nearest(close - side * distance)
+    return max(stop_ticks, level) if side > 0 else min(stop_ticks, level)
+
+
 def crossed(
     grid: Grid, intent: Intent, price: float, fill_ticks: int, stop_ticks: int, target: int | None
 ) -> str | None:

@@ -80,7 +80,8 @@ class Intent(msgspec.Struct, frozen=True):
     this order. ``trigger_ticks`` makes it a stop-entry order, None a market order.
 
     The bracket (entries only): ``stop_ticks`` or ``stop_distance`` (price units, from the fill),
-    and one of ``target_ticks``, ``target_distance``, ``target_r`` or none.
+    and one of ``target_ticks``, ``target_distance``, ``target_r`` or none. The stop trails the
+    closes at ``trail_distance`` (price units), or at ``trail_r`` x |fill - stop|; unset: it stays.
 
     ``decided_ns`` is the instant T of the decision and ``day`` the trading day at T. A market order
     fills at the open of the next bar when it opens at most ``interval_ns`` after T. ``reference``
@@ -113,6 +114,8 @@ class Intent(msgspec.Struct, frozen=True):
     slippage: float = 0.0
     min_stop: float = 0.0
     reason: str = ""
+    trail_distance: float | msgspec.UnsetType = msgspec.UNSET
+    trail_r: float | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def is_resting(self) -> bool:

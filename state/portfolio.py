@@ -26,8 +26,10 @@ class Position(msgspec.Struct):
 
     ``lots`` is what is open now (> 0), ``entry_lots`` what was bought or sold in all;
     ``entry_cost_ticks`` is the sum of fill ticks x lots of the entry fills and ``entry_price`` the
-    price before costs of the first one; ``stop_ticks`` None until the plan is set. Amounts are base
-    currency; ``realised`` before fees.
+    price before costs of the first one; ``stop_ticks`` None until the plan is set. The stop follows
+    the closes at ``trail_distance`` (price units; None: it does not). ``widened_day`` is the last
+    trading day on which widening the plan was done or refused (0: none). Amounts are base currency;
+    ``realised`` before fees.
     """
 
     trade_id: str
@@ -53,6 +55,8 @@ class Position(msgspec.Struct):
     entry_fee: Decimal = Decimal(0)
     slippage: Decimal = Decimal(0)
     spread: Decimal = Decimal(0)
+    trail_distance: float | None = None
+    widened_day: int = 0
 
     def entry_ticks(self) -> float:
         """Return the mean entry fill in ticks (a view)."""
@@ -140,6 +144,14 @@ class Portfolio(msgspec.Struct):
     trades: int = 0
     executions: dict[str, int] = msgspec.field(default_factory=dict)
     made_by: tuple[str, str] = ("", "")
+
+    def leaving(self, trade_id: str) -> int:
+        """Return how many lots of a trade its exit orders in flight will close (a view)."""
+        return sum(
+            order.intent.lots - order.filled
+            for order in self.orders.values()
+            if order.intent.purpose == "exit" and order.intent.trade_id == trade_id
+        )
 
 
 def engine_key(symbol: str, strategy: str) -> str:

@@ -1,7 +1,7 @@
 """What the projector keeps of an order and of a trade, and the SQL rows of the query tables.
 
 Pure: amounts and prices become plain decimal text, sides become words. Columns stand in the order
-of ``migrations/0001_begin.sql``.
+of the migrations.
 
 Means. A trade's price and fill are weighted by quantity over its entry (or exit) fills; one fill
 stands as it is, a mean is rounded half-even to four decimals beyond the tick.
@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
-from state.entries import DayRolled, EquityMarked, Filled
+from state.entries import DayPosition, DayRolled, EquityMarked, Filled
 from state.orders import Intent, OrderState
-from state.units import side_name
+from state.units import NEVER_NS, side_name
 
 TABLES: Final[dict[str, str]] = {
     "orders": "intent_id",
@@ -24,6 +24,7 @@ TABLES: Final[dict[str, str]] = {
     "trades": "trade_id",
     "equity": "seq",
     "portfolio_days": "day",
+    "day_positions": "day, trade_id",
 }
 """The tables that the projector writes, and the primary key of each."""
 
@@ -45,6 +46,7 @@ NEW_TRADE: Final = _write("INSERT", "trades", 27)
 TRADE: Final = _write("REPLACE", "trades", 27)
 EQUITY: Final = _write("INSERT", "equity", 6)
 DAY: Final = _write("INSERT", "portfolio_days", 10)
+DAY_POSITION: Final = _write("INSERT", "day_positions", 14)
 
 
 class ProjectedOrder(msgspec.Struct):
@@ -232,6 +234,26 @@ def day_row(seq: int, entry: DayRolled) -> Row:
         entry.trades,
         entry.drawdown,
         entry.open_positions,
+    )
+
+
+def day_position_row(seq: int, day: int, one: DayPosition, tick: Decimal, lot: Decimal) -> Row:
+    """Return the row of ``day_positions``: prices and quantities, not ticks and lots."""
+    return (
+        day,
+        one.trade_id,
+        seq,
+        one.symbol,
+        one.strategy,
+        side_name(one.side),
+        _text(lot * one.lots),
+        _text(one.entry),
+        None if one.stop_ticks is None else _text(tick * one.stop_ticks),
+        None if one.target_ticks is None else _text(tick * one.target_ticks),
+        one.trail_distance,
+        None if one.time_stop_ns >= NEVER_NS else one.time_stop_ns,
+        _text(one.open_pnl),
+        _text(one.initial_risk),
     )
 
 

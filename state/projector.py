@@ -75,6 +75,7 @@ class Projector:
         self._fills: list[Row] = []
         self._equity: list[Row] = []
         self._days: list[Row] = []
+        self._day_positions: list[Row] = []
 
     @property
     def seq(self) -> int:
@@ -107,13 +108,14 @@ class Projector:
             (projected.TRADE, [projected.trade_row(t) for t in trades if not t.is_new]),
             (projected.EQUITY, self._equity),
             (projected.DAY, self._days),
+            (projected.DAY_POSITION, self._day_positions),
         ]
         for order in orders:
             order.is_new = False
         for trade in trades:
             trade.is_new = False
         self._orders, self._trades = {}, {}
-        self._fills, self._equity, self._days = [], [], []
+        self._fills, self._equity, self._days, self._day_positions = [], [], [], []
         return [(statement, changed) for statement, changed in batch if changed]
 
     def _opened(self, seq: int, entry: PortfolioOpened) -> None:
@@ -222,8 +224,9 @@ class Projector:
         if entry.reason != "ENTRY":
             return
         tick = self._instrument(seq, trade.symbol).tick
-        trade.stop = tick * entry.stop_ticks
-        trade.target = None if entry.target_ticks is None else tick * entry.target_ticks
+        if trade.stop is None:  # the rest of an entry joins a plan that may have moved since
+            trade.stop = tick * entry.stop_ticks
+            trade.target = None if entry.target_ticks is None else tick * entry.target_ticks
         trade.risk = entry.initial_risk
         self._trades[entry.trade_id] = trade
 
@@ -232,6 +235,11 @@ class Projector:
 
     def _day_rolled(self, seq: int, entry: DayRolled) -> None:
         self._days.append(projected.day_row(seq, entry))
+        for one in entry.positions:
+            instrument = self._instrument(seq, one.symbol)
+            self._day_positions.append(
+                projected.day_position_row(seq, entry.day, one, instrument.tick, instrument.lot)
+            )
 
     def _instrument(self, seq: int, symbol: str) -> Instrument:
         instrument = self._state.instruments.get(symbol)

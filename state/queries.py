@@ -16,16 +16,33 @@ import aiosqlite
 import msgspec
 
 from state import codec
-from state.entries import DayRolled, Decided, Entry, PortfolioOpened, RunStarted
+from state.entries import (
+    DayRolled,
+    Decided,
+    Entry,
+    PortfolioOpened,
+    RunStarted,
+    WideningRefused,
+)
 from state.errors import JournalError
 from state.migrate import APPLICATION_ID, migrations, reading_uri
 from state.portfolio import Portfolio
-from state.table_rows import EquityPoint, OrderRow, PortfolioDay, RowType, Trade, typed
+from state.table_rows import (
+    DayPositionRow,
+    EquityPoint,
+    OrderRow,
+    PortfolioDay,
+    RowType,
+    Trade,
+    typed,
+)
 
 DATABASE: Final = "foliod.db"
 """The name of the database in a run's or a portfolio's folder."""
 
 _PAGE_ROWS: Final = 1000
+_DAY_POSITIONS_SINCE: Final = 3
+"""The migration that made the table of what was open as a day ended."""
 _LOOK_BACK_ROWS: Final = 200_000
 """How far back in the journal a search for the last decision or denial goes."""
 
@@ -146,6 +163,23 @@ class Book:
         wanted = _Where().least("day", since_day)
         return await self._newest("portfolio_days", wanted, "day", limit, PortfolioDay)
 
+    async def day_positions(
+        self,
+        *,
+        since_day: int | None = None,
+        strategy: str | None = None,
+        symbol: str | None = None,
+    ) -> list[DayPositionRow]:
+        """Return what was open as portfolio days ended, by day and engine.
+
+        Nothing where an older foliod wrote the database and kept no such thing.
+        """
+        if await _pragma(self._connection, "user_version") < _DAY_POSITIONS_SINCE:
+            return []
+        wanted = _Where().engine(strategy, symbol).least("day", since_day)
+        order = "day DESC, symbol DESC, strategy"
+        return await self._newest("day_positions", wanted, order, None, DayPositionRow)
+
     async def decisions(
         self,
         *,
@@ -211,6 +245,20 @@ class Book:
             "SELECT payload FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,)
         )
         return codec.decode(rows[0][0]) if rows else None
+
+    async def last_refused_widening(
+        self, strategy: str, symbol: str, *, after: int
+    ) -> WideningRefused | None:
+        """Return the last refusal to widen an engine's plan after entry ``after``, None: none."""
+        last = None
+        async for line in self.entries_after(after, kinds=("WideningRefused",)):
+            one = line.entry
+            if isinstance(one, WideningRefused) and (one.strategy, one.symbol) == (
+                strategy,
+                symbol,
+            ):
+                last = one
+        return last
 
     async def last_run(self) -> RunStarted | None:
         """Return how the last run began."""

@@ -17,7 +17,7 @@ class Reason(msgspec.Struct, frozen=True):
     ``gate`` names the gates that answer with it, or what else says it. ``observed`` and ``limit``
     describe the two values that stand beside it, with their units; both are empty where none do.
     ``remedy`` is what an operator does about it. ``allows`` is True for the answer of a gate that
-    has no objection. ``kind`` is ``gate``, ``order``, ``exit``, ``bar`` or ``engine``.
+    has no objection. ``kind`` is ``gate``, ``order``, ``exit``, ``plan``, ``bar`` or ``engine``.
     """
 
     code: str
@@ -40,6 +40,10 @@ def _order(code: str, by: str, meaning: str, remedy: str) -> Reason:
 
 def _exit(code: str, meaning: str, remedy: str) -> Reason:
     return Reason(code, "exit", meaning, "", "", remedy, kind="exit")
+
+
+def _plan(code: str, meaning: str, remedy: str, observed: str = "", limit: str = "") -> Reason:
+    return Reason(code, "plan", meaning, observed, limit, remedy, kind="plan")
 
 
 def _bar(code: str, meaning: str, remedy: str) -> Reason:
@@ -447,7 +451,8 @@ _OTHERS: Final = (
     _order("NO_ORDER", "desk", "The strategy withdrew an entry and had no working order.",
            "Nothing: the order had ended already."),
     _exit("TP", "The target was reached.", "Nothing."),
-    _exit("SL", "The stop was reached; at a gap, the first tradable price beyond it.", "Nothing."),
+    _exit("SL", "The stop was reached, a trailed or widened one too; at a gap, the first tradable "
+          "price beyond it.", "Nothing."),
     _exit("TIME", "The time-stop closed the position: the end of its window, or `flatten_before_s` "
           "earlier.", "Nothing. `at_end` sets the policy: close, hold or reduce."),
     _exit("SIGNAL", "The strategy asked for the exit.", "Nothing."),
@@ -458,6 +463,22 @@ _OTHERS: Final = (
           "Nothing. `reduce_fraction` sets the part."),
     _exit("END", "The replay ended and was told to close what was open at the last close.",
           "Nothing. Without `--close-at-end` positions stay open and are reported."),
+    _plan("TRAIL", "The stop followed the close of a bar.", "Nothing."),
+    _plan("WIDENED", "Stop and target were widened for the night.", "Nothing."),
+    _plan("HELD", "The rest of a reduced position is held.", "Nothing."),
+    _plan("OVERNIGHT_RISK", "The plan was not widened: the loss at the wider stop would be more "
+          "than `max_overnight_r` initial risks.", "Nothing: the stop of before goes on. "
+          "`max_overnight_r` sets the limit.", "loss at the wider stop, base currency",
+          "`max_overnight_r` x initial risk, base currency"),
+    _plan("OVERNIGHT_NO_ROOM", "The plan was not widened: the nights before have used up "
+          "`overnight_widen_max_fraction`, or what is left is less than half a tick.",
+          "Nothing: the stop of before goes on.", "distance so far, distance left",
+          "`overnight_widen_max_fraction` x entry price"),
+    _plan("OVERNIGHT_LEVEL", "The plan was not widened: a level would be at or below zero.",
+          "Nothing: the plan of before goes on.", "the level", "above 0"),
+    _plan("OVERNIGHT_HALTED", "The plan was not widened: a wider stop is more risk, and a kill "
+          "switch or halt in force admits none.", "Look at the halt: `foliod status` names it.",
+          "the kill switch's level, or the names of the halts", "no halt"),
     _bar("NOT_FINITE", "A price is missing, not a number or infinite.", "Repair the source."),
     _bar("NOT_POSITIVE", "A price is zero or negative.", "Repair the source."),
     _bar("HIGH_TOO_LOW", "The high is below the open or the close.", "Repair the source."),

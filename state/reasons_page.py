@@ -13,6 +13,7 @@ SECTIONS: Final = {
     "gate": "Gates, in the order in which they are asked",
     "order": "Orders and wishes that ended without a fill",
     "exit": "Exits",
+    "plan": "Plans that moved, or were not widened",
     "bar": "Rows of a bar source that did not become bars",
     "engine": "Engines",
 }

@@ -12,8 +12,9 @@ class Signal(msgspec.Struct, frozen=True, tag="enter"):
     level, with ``limit`` a limit order, with neither a market order. Exactly one of ``stop`` (a
     price level) and ``stop_distance`` (from the entry fill, a positive price difference) must be
     given. The target is one of ``target`` (a price level), ``target_distance`` (from the entry
-    fill) and ``target_r`` (multiples of |entry fill - stop|), or none of them. ``note`` is free
-    text for the audit trail.
+    fill) and ``target_r`` (multiples of |entry fill - stop|), or none of them. With
+    ``trail_distance`` (a positive price difference) the stop follows the closes at that distance
+    and never goes back. ``note`` is free text for the audit trail.
     """
 
     side: int
@@ -25,6 +26,7 @@ class Signal(msgspec.Struct, frozen=True, tag="enter"):
     target_distance: float | None = None
     target_r: float | None = None
     note: str = ""
+    trail_distance: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Exit(msgspec.Struct, frozen=True, tag="exit"):

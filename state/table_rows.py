@@ -99,6 +99,29 @@ class PortfolioDay(msgspec.Struct, frozen=True, array_like=True):
     open_positions: int
 
 
+class DayPositionRow(msgspec.Struct, frozen=True, array_like=True):
+    """A position and its plan as a portfolio day ended.
+
+    ``entry`` is the mean fill; ``trail_distance`` price units; ``time_stop_ns`` None: held;
+    ``open_pnl`` is at mark; ``risk`` the initial risk.
+    """
+
+    day: int
+    trade_id: str
+    seq: int
+    symbol: str
+    strategy: str
+    side: str
+    quantity: Decimal
+    entry: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    trail_distance: float | None
+    time_stop_ns: int | None
+    open_pnl: Decimal
+    risk: Decimal
+
+
 RowType = TypeVar("RowType", bound=msgspec.Struct)
 
 

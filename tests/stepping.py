@@ -15,9 +15,10 @@ from daemon.core.commands import Command
 from daemon.core.desk import Desk
 from daemon.core.engine import Engine
 from daemon.core.market import Costs, Market, Series
+from daemon.core.overnight import Overnight
 from daemon.core.sizing import Sizer
 from daemon.core.strategy import Context, NoParams, Strategy
-from daemon.core.supervision import Gate, Marks, Watch
+from daemon.core.supervision import Alarm, Gate, Marks, Watch
 from daemon.core.supervisors.position import OnePosition
 from daemon.core.supervisors.sizing import SizingGate
 from daemon.core.supervisors.window import WindowGate
@@ -94,6 +95,8 @@ class Scripts:
     flatten_before_s: int = 0
     reduce_fraction: float = 0.5
     interval_ns: int = M5
+    overnight: Overnight | None = None
+    trail_r: float | None = None
 
 
 class Scene:
@@ -117,8 +120,10 @@ class Scene:
         flatten_on_r_stop: bool = False,
         cash: str = "100000",
         high_water: Callable[[Marks], float] | None = None,
+        end_of_day: Alarm | None = None,
     ) -> None:
         """Wire it. ``gates`` stand between the window and the sizing gate."""
+        alarm = end_of_day or NoAlarm()
         self.grids = {one.symbol: Grid(one) for one in instruments}
         keys = {(symbol, M5) for symbol in self.grids}
         keys |= {(one.symbol, one.interval_ns) for one in scripts}
@@ -143,12 +148,13 @@ class Scene:
             costs=self.costs,
             worst_case=worst_case,
             flatten_on_r_stop=flatten_on_r_stop,
+            end_of_day=alarm,
         )
         self.sink = ListSink()
         broker = PaperBroker(faults)
         self.stepper = Stepper(
             self.desk,
-            Timers(self.desk, NoAlarm(), latency_ns=broker.latency_ns),
+            Timers(self.desk, alarm, latency_ns=broker.latency_ns),
             broker,
             self.sink,
             commands=commands,
@@ -168,6 +174,8 @@ class Scene:
             at_end=one.at_end,
             flatten_before_s=one.flatten_before_s,
             reduce_fraction=one.reduce_fraction,
+            overnight=one.overnight,
+            trail_r=one.trail_r,
         )
 
     def run(self, bars: Mapping[str, Sequence[Bar]], *, close_at_end: bool = False) -> Scene:

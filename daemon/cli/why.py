@@ -15,12 +15,12 @@ from daemon.cli.runs import Instant, folder_of
 from daemon.cli.table import terminal_width, wrapped_lines
 from daemon.core.plain import plain
 from daemon.runtime.run_folder import DATABASE
-from state.entries import Decided
+from state.entries import Decided, WideningRefused
 from state.errors import ExitCode, FoliodError
 from state.queries import Book, open_book
 from state.reasons import REASONS
 from state.signals import Signal
-from state.units import side_name, utc_text
+from state.units import day_text, side_name, utc_text
 
 
 class NoDecision(FoliodError):
@@ -52,19 +52,26 @@ def why(
       foliod why lsg EURUSD --at 2017-01-05T08:25
     """
     folder = folder_of(options, run)
-    seq, decided = asyncio.run(_find(folder / DATABASE, strategy, symbol, at_ns))
+    seq, decided, night = asyncio.run(_find(folder / DATABASE, strategy, symbol, at_ns))
     if as_json or options.json:
-        click.echo(msgspec.json.format(msgspec.json.encode(_object(seq, decided))).decode())
+        found = {**_object(seq, decided), "widening_refused": _night_object(night)}
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
-    for line in _text(seq, decided, at_ns, terminal_width()):
+    width = terminal_width()
+    for line in [*_text(seq, decided, at_ns, width), *_night_text(night, width)]:
         click.echo(line)
 
 
-async def _find(path: Path, strategy: str, symbol: str, at_ns: int | None) -> tuple[int, Decided]:
+async def _find(
+    path: Path, strategy: str, symbol: str, at_ns: int | None
+) -> tuple[int, Decided, WideningRefused | None]:
+    """Return the decision, and why the plan was last not widened after it (None: it was)."""
     async with open_book(path) as book:
         found = await book.decisions(strategy=strategy, symbol=symbol, until_ns=at_ns)
         if found:
-            return found[0]
+            seq, decided = found[0]
+            night = await book.last_refused_widening(decided.strategy, decided.symbol, after=seq)
+            return seq, decided, night
         raise NoDecision(await _nothing(book, strategy, symbol, at_ns))
 
 
@@ -97,6 +104,30 @@ def _object(seq: int, decided: Decided) -> dict[str, object]:
             {name: getattr(one, name) for name in one.__struct_fields__} for one in decided.verdicts
         ],
     }
+
+
+def _night_object(night: WideningRefused | None) -> dict[str, object] | None:
+    if night is None:
+        return None
+    return {
+        "at": utc_text(night.at_ns),
+        "day": day_text(night.day),
+        "code": night.code,
+        "observed": night.observed,
+        "limit": night.limit,
+    }
+
+
+def _night_text(night: WideningRefused | None, width: int | None) -> list[str]:
+    if night is None:
+        return []
+    line = (
+        f"night of {day_text(night.day)}: not widened, {night.code}: {plain(night.observed)},"
+        f" limit {plain(night.limit)}"
+    )
+    found = ["", *_wrapped(line, width)]
+    reason = REASONS.get(night.code)
+    return found if reason is None else [*found, *_wrapped(f"  {reason.meaning}", width)]
 
 
 def _text(seq: int, decided: Decided, at_ns: int | None, width: int | None) -> list[str]:

@@ -19,8 +19,9 @@ from daemon.core.engine import Engine, check_signal, checked
 from daemon.core.intents import entry_intent, intent_id
 from daemon.core.latches import R_STOP, cancels_entries
 from daemon.core.market import Costs, Market, Series
+from daemon.core.plans import Plans, restated
 from daemon.core.sizing import Sizer
-from daemon.core.supervision import Gate, Marks, Question, Watch
+from daemon.core.supervision import Alarm, Gate, Marks, Question, Watch
 from daemon.core.valuation import Valuation
 from state.bars import Bar
 from state.entries import (
@@ -34,11 +35,11 @@ from state.entries import (
 )
 from state.executions import BrokerEvent, Execution, OrderNews
 from state.instruments import Grid
-from state.levels import protection
+from state.levels import protection, trail_of
 from state.orders import Intent
 from state.portfolio import OpenOrder, Portfolio, Position, engine_key
 from state.signals import Action, CancelEntry, Exit, Signal
-from state.units import money, part_of
+from state.units import NEVER_NS, money, part_of
 
 _ZERO: Final = Decimal(0)
 
@@ -59,8 +60,12 @@ class Desk:
         costs: Costs,
         worst_case: bool = False,
         flatten_on_r_stop: bool = False,
+        end_of_day: Alarm | None = None,
     ) -> None:
-        """Bind the parts. ``gates`` are asked in the order given; ``clock`` is the portfolio's."""
+        """Bind the parts. ``gates`` are asked in the order given; ``clock`` is the portfolio's.
+
+        ``end_of_day`` is when plans of strategies that are always open are widened.
+        """
         self.portfolio = portfolio
         self.market = market
         self.engines = {engine.key: engine for engine in engines}
@@ -68,6 +73,7 @@ class Desk:
         self.costs = costs
         intervals = {engine.key: engine.interval_ns for engine in engines}
         self.valuation = Valuation(portfolio, market, costs, intervals)
+        self.plans = Plans(portfolio, market, self.valuation, self.engines, clock, end_of_day)
         self._gates = tuple(gates)
         self._watches = tuple(watches)
         self._sizer = sizer
@@ -206,20 +212,12 @@ class Desk:
             for order in self.portfolio.orders.values()
         )
 
-    def _leaving(self, trade_id: str) -> int:
-        """Return how many lots of a trade its exit orders in flight will close."""
-        return sum(
-            order.intent.lots - order.filled
-            for order in self.portfolio.orders.values()
-            if order.intent.purpose == "exit" and order.intent.trade_id == trade_id
-        )
-
     def _close(self, batch: Batch, position: Position, lots: int, reason: str, at_ns: int) -> None:
         """Add a market exit of ``lots`` to the batch, less what exits in flight close already.
 
         What is still working of the trade's own entry is cancelled, so that it ends flat.
         """
-        lots = min(lots, position.lots - self._leaving(position.trade_id))
+        lots = min(lots, position.lots - self.portfolio.leaving(position.trade_id))
         if lots <= 0:
             return
         key = engine_key(position.symbol, position.strategy)
@@ -273,18 +271,11 @@ class Desk:
             part = part_of(position.lots, engine.reduce_fraction)
             if part < position.lots:
                 self._close(batch, position, part, "REDUCE", at_ns)
-                batch.entries.append(self._held(position, at_ns))
+                held = restated(position, at_ns, "HELD")
+                batch.entries.append(msgspec.structs.replace(held, time_stop_ns=NEVER_NS))
                 return batch
         self._close(batch, position, position.lots, "TIME", at_ns)
         return batch
-
-    @staticmethod
-    def _held(position: Position, at_ns: int) -> PlanSet:
-        assert position.stop_ticks is not None
-        return PlanSet(
-            at_ns, position.trade_id, position.stop_ticks, position.target_ticks,
-            (1 << 63) - 1, position.initial_risk, reason="HELD",
-        )  # fmt: skip
 
     # Broker events ------------------------------------------------------------------------------
 
@@ -311,14 +302,17 @@ class Desk:
         key = engine_key(intent.symbol, intent.strategy)
         position = self.portfolio.positions.get(key)
         stop, target = protection(grid, intent, execution.fill_ticks)
+        trail = trail_of(grid, intent, execution.fill_ticks, stop)
         lots, before = execution.lots, _ZERO
         if position is not None and position.stop_ticks is not None:
             stop, target = position.stop_ticks, position.target_ticks
+            trail = position.trail_distance
             lots, before = lots + position.lots, position.initial_risk
         risk = abs(execution.fill_ticks - stop) * execution.lots
         plan = PlanSet(
             now_ns, intent.trade_id, stop, target, intent.time_stop_ns,
             before + money(grid.cash(risk) * rate),
+            trail_distance=msgspec.UNSET if trail is None else trail,
         )  # fmt: skip
         protect = Protect(
             intent.symbol, intent.interval_ns, intent.strategy, intent.trade_id, intent.side,
@@ -416,16 +410,22 @@ class Desk:
         )
 
     def look(self, marks: Marks) -> Batch | None:
-        """Ask every watch once, and close what must be flat; None when nothing follows."""
+        """Let stops follow, ask every watch once, close what must be flat, widen what waited.
+
+        None when nothing follows. What must be flat, or was halted right now, is not widened.
+        """
+        now_ns, is_holding = marks.now_ns, bool(self.portfolio.positions)
+        batch = self.plans.follow(now_ns) if is_holding else None
         entries: list[Entry] = []
         for watch in self._watches:
             entries.extend(watch.look(marks))
-        batch = self.halted(entries) if entries else None
-        if self.portfolio.positions and self._must_be_flat(entries):
-            batch = batch or Batch()
-            closing = self.close_all("FLATTEN", marks.now_ns)
-            batch.entries.extend(closing.entries)
-            batch.effects.extend(closing.effects)
+        must_be_flat = is_holding and self._must_be_flat(entries)
+        if entries:
+            batch = _joined(batch, self.halted(entries))
+        if must_be_flat:
+            batch = _joined(batch, self.close_all("FLATTEN", now_ns))
+        elif is_holding and not entries:
+            batch = _joined(batch, self.plans.overdue(now_ns))
         return batch if batch and batch.entries else None
 
     def _must_be_flat(self, entries: list[Entry]) -> bool:
@@ -453,3 +453,10 @@ class Desk:
         # A bar that closed at the very instant of a command counts: it closed at or before it.
         price = series.close if series.last_ns == intent.decided_ns else intent.reference
         return Batch([], [FillNow(intent, price, intent.decided_ns)])
+
+
+def _joined(one: Batch | None, other: Batch | None) -> Batch | None:
+    """Return one batch after the other."""
+    if one is None or other is None:
+        return one or other
+    return Batch([*one.entries, *other.entries], [*one.effects, *other.effects])

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from daemon.core.calendar import Schedule
+from daemon.core.overnight import Overnight
 from daemon.core.strategy import Strategy
 from state.bars import Bar
 from state.errors import StrategyError
@@ -21,6 +22,7 @@ from state.signals import Action, CancelEntry, Exit, Signal
 
 AT_END: Final = ("close", "hold", "reduce")
 _PRICE: Final = frozenset({float, type(None)})
+_MAYBE_PRICE: Final = _PRICE | {msgspec.UnsetType}
 
 
 class Engine:
@@ -40,12 +42,14 @@ class Engine:
         "interval_ns",
         "key",
         "name",
+        "overnight",
         "params_name",
         "quarantined",
         "reduce_fraction",
         "schedule",
         "strategy",
         "symbol",
+        "trail_r",
     )
 
     def __init__(
@@ -57,6 +61,8 @@ class Engine:
         at_end: str = "close",
         reduce_fraction: float = 0.5,
         flatten_before_s: int = 0,
+        overnight: Overnight | None = None,
+        trail_r: float | None = None,
     ) -> None:
         """Bind a strategy instance under its configured name."""
         context = strategy.context
@@ -70,6 +76,8 @@ class Engine:
         self.at_end = at_end
         self.reduce_fraction = reduce_fraction
         self.flatten_before_s = flatten_before_s
+        self.overnight = overnight
+        self.trail_r = trail_r
         self.quarantined = False
         self.in_window = False
         self.edge_ns = -(1 << 63)
@@ -138,6 +146,7 @@ def _is_plain(signal: Signal) -> bool:
         and type(signal.target) in _PRICE
         and type(signal.target_distance) in _PRICE
         and type(signal.target_r) in _PRICE
+        and type(signal.trail_distance) in _MAYBE_PRICE
         and signal.note.isascii()
     )
 
@@ -166,6 +175,9 @@ def check_signal(signal: Signal) -> None:
         value = getattr(signal, name)
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise StrategyError(f"a signal's {name} must be finite and >= 0, found {value!r}")
+    trail = signal.trail_distance
+    if isinstance(trail, float) and not (math.isfinite(trail) and trail > 0):
+        raise StrategyError(f"a signal's trail_distance must be finite and > 0, found {trail!r}")
     if (signal.stop is None) == (signal.stop_distance is None):
         raise StrategyError("a signal needs exactly one of stop and stop_distance")
     targets = [signal.target, signal.target_distance, signal.target_r]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+import msgspec
+
 from daemon.core.engine import Engine
 from state.errors import StrategyError
 from state.instruments import Grid
@@ -90,6 +92,8 @@ def entry_intent(
         time_stop_ns=time_stop_ns,
         slippage=slippage,
         min_stop=min_stop,
+        trail_distance=signal.trail_distance or msgspec.UNSET,
+        trail_r=msgspec.UNSET if signal.trail_distance or not engine.trail_r else engine.trail_r,
     )
     _refuse_beyond(grid, intent)
     return intent

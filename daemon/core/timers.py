@@ -1,4 +1,4 @@
-"""The core's alarms: time-stops, last-entry times, waits for a bar, end of day, re-arming.
+"""The core's alarms: time-stops, last entries, waits for a bar, nights, end of day, re-arming.
 
 All but the end of day are derived from the portfolio, so a restart forgets none of them. An alarm
 due at T rings after the bars closing at T, in (instant, name) order.
@@ -14,7 +14,7 @@ from daemon.core.effects import Batch, Cancel
 from daemon.core.supervision import Alarm
 from state.entries import AlarmRung
 from state.orders import OrderState
-from state.portfolio import OpenOrder, engine_key
+from state.portfolio import OpenOrder, Position, engine_key
 from state.units import NEVER_NS
 
 _DEAD: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.FILLED})
@@ -39,6 +39,9 @@ class Timers:
         self._latency_ns = latency_ns
         self._end_of_day_ns = NEVER_NS
         self._rearmed_ns = -1
+        # When a plan's widening rang and had to wait for a bar, by engine. A cache: asked again
+        # after a restart, it waits again.
+        self._asked: dict[str, int] = {}
 
     def start(self, now_ns: int) -> None:
         """Begin at this instant."""
@@ -56,9 +59,10 @@ class Timers:
         """Return the instant of the next alarm, NEVER_NS when there is none."""
         portfolio = self._desk.portfolio
         first = self._end_of_day_ns
-        for position in portfolio.positions.values():
+        for key, position in portfolio.positions.items():
             if position.time_stop_ns < first and not self._desk.has_exit(position.trade_id):
                 first = position.time_stop_ns
+            first = min(first, self._widening_ns(key, position))
         for order in portfolio.orders.values():
             first = min(first, self._order_due_ns(order))
         for halt in portfolio.halts.values():
@@ -79,6 +83,7 @@ class Timers:
         for key, position in desk.portfolio.positions.items():
             if position.time_stop_ns < NEVER_NS and not desk.has_exit(position.trade_id):
                 found.append(Due(position.time_stop_ns, f"time_stop/{key}", "time_stop", key))
+            found.append(Due(self._widening_ns(key, position), f"widen/{key}", "widen", key))
         for order in desk.portfolio.orders.values():
             due = self._order_due(order)
             if due is not None:
@@ -87,6 +92,10 @@ class Timers:
             if self._rearmed_ns < halt.until_ns < NEVER_NS:
                 found.append(Due(halt.until_ns, f"rearm/{name}", "rearm", name))
         return found
+
+    def _widening_ns(self, key: str, position: Position) -> int:
+        due_ns = self._desk.plans.widening_ns(key, position)
+        return NEVER_NS if self._asked.get(key) == due_ns else due_ns
 
     def _order_due(self, order: OpenOrder) -> Due | None:
         intent = order.intent
@@ -105,9 +114,15 @@ class Timers:
         return intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
 
     def ring(self, due: Due, now_ns: int) -> Batch:
-        """Ring one alarm: its entry, and what follows from it."""
+        """Ring one alarm: its entry, and what follows from it.
+
+        A plan that cannot be widened yet is left to the watch on the next bar, without an entry.
+        """
         batch = Batch([AlarmRung(now_ns, due.due_ns, due.name)])
         after = self._after(due, now_ns)
+        if due.kind == "widen" and after is None:
+            self._asked[due.about] = due.due_ns
+            return Batch()
         if after is not None:
             batch.entries.extend(after.entries)
             batch.effects.extend(after.effects)
@@ -127,6 +142,8 @@ class Timers:
             if position is None:
                 return None
             return desk.end_of_window(desk.engines[due.about], position, due.due_ns)
+        if due.kind == "widen":
+            return desk.plans.widen(due.about, portfolio.positions[due.about], now_ns)
         order = portfolio.orders.get(due.about)
         if order is None or order.state in _DEAD:
             return None

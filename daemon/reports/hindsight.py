@@ -12,10 +12,10 @@ import msgspec
 
 NOTE: Final = (
     "Counterfactual. Each denied entry alone, put through the paper broker's rules on the run's"
-    " bars: entry, stop, target and time-stop after spread, slippage and fees, changes of"
-    " conversion rates left out, in R. It takes no room from other trades and moves no limit and no"
-    " cooldown: a sum here is not what opening the gate would have made, and cannot be added to the"
-    " run's."
+    " bars: entry, stop, trail, target and time-stop after spread, slippage and fees, changes of"
+    " conversion rates left out, in R; no answer where plans are widened overnight. It takes no"
+    " room from other trades and moves no limit and no cooldown: a sum here is not what opening the"
+    " gate would have made, and cannot be added to the run's."
 )
 
 

@@ -21,6 +21,7 @@ from state.entries import (
     CashMoved,
     CommandTaken,
     CooldownCleared,
+    DayPosition,
     DayRolled,
     Decided,
     EngineQuarantined,
@@ -35,6 +36,7 @@ from state.entries import (
     PlanSet,
     RunEnded,
     RunStarted,
+    WideningRefused,
 )
 from state.instruments import Instrument
 from state.units import NEVER_NS, day_text, side_name, utc_text
@@ -62,7 +64,8 @@ class EventsFile:
             Filled: self._filled,
             PlanSet: self._plan,
             HaltSet: _halt,
-            DayRolled: _day,
+            WideningRefused: _refused_widening,
+            DayRolled: self._day,
             **dict.fromkeys(_PLAIN, _plain),
         }
 
@@ -161,6 +164,37 @@ class EventsFile:
             "time_stop": _instant(entry.time_stop_ns),
             "risk": entry.initial_risk,
             "reason": entry.reason,
+            "trail_distance": entry.trail_distance or None,
+        }
+
+    def _day(self, entry: DayRolled) -> dict[str, Any]:
+        return {
+            "day": _date(entry.day),
+            "next_day": _date(entry.next_day),
+            "start_equity": entry.start_equity,
+            "end_equity": entry.end_equity,
+            "gross": entry.gross,
+            "fees": entry.fees,
+            "trades": entry.trades,
+            "drawdown": entry.drawdown,
+            "open_positions": entry.open_positions,
+            "positions": [self._position(one) for one in entry.positions],
+        }
+
+    def _position(self, one: DayPosition) -> dict[str, Any]:
+        return {
+            "symbol": one.symbol,
+            "strategy": one.strategy,
+            "trade_id": one.trade_id,
+            "side": side_name(one.side),
+            "quantity": self._quantity(one.symbol, one.lots),
+            "entry": one.entry,
+            "stop": self._price(one.symbol, one.stop_ticks),
+            "target": self._price(one.symbol, one.target_ticks),
+            "trail_distance": one.trail_distance,
+            "time_stop": _instant(one.time_stop_ns),
+            "open_pnl": one.open_pnl,
+            "risk": one.initial_risk,
         }
 
 
@@ -210,15 +244,5 @@ def _halt(entry: HaltSet) -> dict[str, Any]:
     }
 
 
-def _day(entry: DayRolled) -> dict[str, Any]:
-    return {
-        "day": _date(entry.day),
-        "next_day": _date(entry.next_day),
-        "start_equity": entry.start_equity,
-        "end_equity": entry.end_equity,
-        "gross": entry.gross,
-        "fees": entry.fees,
-        "trades": entry.trades,
-        "drawdown": entry.drawdown,
-        "open_positions": entry.open_positions,
-    }
+def _refused_widening(entry: WideningRefused) -> dict[str, Any]:
+    return {**_plain(entry), "day": _date(entry.day)}

@@ -433,6 +433,7 @@ class Stepper:
                 trades=stats.trades if stats else 0,
                 drawdown=round(self._day_fall, 12),
                 open_positions=len(portfolio.positions),
+                positions=desk.plans.at_day_end(now_ns),
             )
         )
         self._day_peak, self._day_fall = float(equity), 0.0

@@ -33,5 +33,5 @@ def test_no_code_is_defined_twice() -> None:
     assert page().count("\n### ") == len(REASONS)
     source = (ROOT / "state" / "reasons.py").read_text(encoding="utf-8")
     entries = source.count('Reason(\n        "') + source.count('Reason("')
-    entries += len(re.findall(r'\b_(?:allow|order|exit|bar)\(\s*"', source))
+    entries += len(re.findall(r'\b_(?:allow|order|exit|plan|bar)\(\s*"', source))
     assert entries == len(REASONS)

@@ -44,7 +44,7 @@ def test_every_view_is_documented_with_a_query(database: sqlite3.Connection) -> 
 
     assert sorted(rows) == views(database)
     assert set(views(database)) - {"results_by_day"} <= asked
-    for name in ("open_trades", "days", "equity_curve", "denials"):
+    for name in ("open_trades", "days", "nights", "equity_curve", "denials"):
         columns = [one[0] for one in database.execute(f"SELECT * FROM {name}").description]
         assert [
             one for one in columns if one != "trading_day" and f"`{one}`" not in rows[name]
