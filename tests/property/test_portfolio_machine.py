@@ -3,7 +3,8 @@
 Every entry is folded a second time, by books of the test's own and by the ledger from decoded
 bytes. RSK-1: counted positions within the caps. RSK-2: nothing after the R-stop's latch. KIL-1: no
 entry while killed. FIL-1, FIL-2, CASH-1: fills, sizes, cash. SLT-1: a stop in the plan and at the
-broker for each position. SLT-2: no flip. ORD-4: an order's end is its end.
+broker for each position. SLT-2: no flip. ORD-4: an order's end is its end. S5: a trailing stop
+never moves back; plans are widened at most once per trading day, within the cap, under no halt.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from adapters.brokers.paper import Guard, PaperFaults
-from daemon.core.calendar import Schedule, WindowSpec
+from daemon.core.calendar import CivilClock, Schedule, WindowSpec
 from daemon.core.commands import Command, take
+from daemon.core.overnight import Overnight
 from daemon.core.pace import Pace, PaceLimits
 from daemon.core.supervision import Gate
 from daemon.core.supervisors.drawdown import DrawdownLock, DrawdownWatch
+from daemon.core.supervisors.endofday import EndOfDayAlarm
 from daemon.core.supervisors.exposure import GrossExposureCap, PositionsCap, SymbolPositionsCap
 from daemon.core.supervisors.halts import Halts
 from daemon.core.supervisors.killswitch import KillSwitch
@@ -44,7 +47,9 @@ from state.entries import (
     IntentRecorded,
     KillChanged,
     OrderChanged,
+    PlanSet,
 )
+from state.instruments import Grid
 from state.ledger import apply
 from state.portfolio import Portfolio, engine_key
 from state.signals import Action, CancelEntry, Exit, Signal
@@ -60,6 +65,7 @@ R_STOP = -1.5
 CANCELLING = ("operator", "r_stop", "drawdown")
 """Halts after whose instant no entry may fill."""
 HALF_DAY = Schedule([WindowSpec(0, 12 * 3600, "UTC", frozenset(range(7)), 11 * 3600)])
+NIGHT = Overnight(Decimal("0.0005"), Decimal(3), Decimal("0.002"), Decimal(2))
 ENGINES = (("EURUSD", "a"), ("EURUSD", "b"), ("GBPUSD", "c"))
 
 
@@ -81,6 +87,7 @@ class Wish(NamedTuple):
     stop: int
     by_distance: bool
     target_r: float | None
+    trail: int | None
 
 
 _MOVES = st.builds(
@@ -98,6 +105,7 @@ _WISHES = st.builds(
     st.integers(20, 150),
     st.booleans(),
     st.sampled_from([None, 1.0, 3.0]),
+    st.sampled_from([None, None, 10, 40]),
 )
 _GAPS = st.sampled_from([0] * 12 + [1, 2, 13, 200, 600])
 _RISKY = ["halt", "kill", "kill_flatten", "flatten"]
@@ -123,10 +131,11 @@ class PortfolioMachine(RuleBasedStateMachine):
         worst_case=st.booleans(),
         at_end=st.sampled_from(["close", "hold", "reduce"]),
         paced=st.booleans(),
+        nights=st.booleans(),
     )
     def open(
         self, partial: float, latency: float, rejects: int, flatten: bool, worst_case: bool,
-        at_end: str, paced: bool,
+        at_end: str, paced: bool, nights: bool,
     ) -> None:  # fmt: skip
         """Wire a scene with every policy on."""
         limits = PaceLimits(
@@ -141,7 +150,9 @@ class PortfolioMachine(RuleBasedStateMachine):
         self.scene = Scene(
             [_instrument("EURUSD"), _instrument("GBPUSD")],
             [
-                Scripts(symbol, name, script, window, at_end=at_end)
+                Scripts(
+                    symbol, name, script, window, at_end=at_end, overnight=NIGHT if nights else None
+                )
                 for (symbol, name), script, window in made
             ],
             gates=self._gates(limits if paced else None, worst_case=worst_case),
@@ -150,6 +161,7 @@ class PortfolioMachine(RuleBasedStateMachine):
             faults=PaperFaults(rejects, partial, latency),
             worst_case=worst_case,
             flatten_on_r_stop=flatten,
+            end_of_day=EndOfDayAlarm(CivilClock("UTC"), 24 * 3600 - 300),
         )
         self.counts = [0] * len(ENGINES)
         self.now_ns = MONDAY_NS
@@ -223,6 +235,7 @@ class PortfolioMachine(RuleBasedStateMachine):
             stop=None if wish.by_distance else level - side * wish.stop * TICK,
             stop_distance=wish.stop * TICK if wish.by_distance else None,
             target_r=wish.target_r,
+            trail_distance=None if wish.trail is None else wish.trail * TICK,
         )
 
     @precondition(lambda self: self.counts[0] > 0)
@@ -307,7 +320,13 @@ class Books:
             KillChanged: self._kill,
             CashMoved: self._moved,
             DayRolled: self._rolled,
+            PlanSet: self._plan,
         }
+        self.plans: dict[str, tuple[PlanSet, PlanSet]] = {}
+        """Trade: (first plan, last plan)."""
+        self.sides: dict[str, tuple[int, int]] = {}
+        """Trade: (side, ticks of its first fill)."""
+        self.widened: dict[str, int] = {}
 
     def take(self, entry: Entry) -> None:
         """Check and book one entry."""
@@ -351,6 +370,7 @@ class Books:
         before = self.signed.get(key, 0)
         after = before + entry.side * entry.lots
         if entry.leg == "entry":
+            self.sides.setdefault(entry.trade_id, (entry.side, entry.fill_ticks))
             assert before * entry.side >= 0
             assert self.killed_ns is None or entry.filled_ns <= self.killed_ns
             for since, until in self.halted_ns.values():
@@ -366,6 +386,27 @@ class Books:
             if filled + entry.lots == lots:
                 del self.orders[entry.intent_id]
                 self.ended.add(entry.intent_id)
+
+    def _plan(self, entry: PlanSet) -> None:
+        first, last = self.plans.get(entry.trade_id, (entry, entry))
+        self.plans[entry.trade_id] = (first, entry)
+        side, fill = self.sides[entry.trade_id]
+        nearer = side * (entry.stop_ticks - last.stop_ticks)
+        if entry.reason == "TRAIL":
+            assert nearer > 0, "a trailing stop moved back"
+            assert isinstance(entry.trail_distance, float)
+        elif entry.reason == "WIDENED":
+            assert nearer < 0
+            assert isinstance(entry.widened_day, int)
+            assert entry.widened_day > self.widened.get(entry.trade_id, 0), "widened twice a day"
+            self.widened[entry.trade_id] = entry.widened_day
+            # The mean fill may differ from the first by the costs of a later part: 1 tick a pip.
+            assert side * (first.stop_ticks - entry.stop_ticks) <= 0.002 * fill * 1.01 + 1
+            assert self.killed_ns is None and entry.widened_day not in self.latched
+        else:
+            assert nearer == 0
+        if first is not last and entry.reason != "WIDENED":
+            assert entry.target_ticks == last.target_ticks
 
     def _halt(self, entry: HaltSet) -> None:
         if entry.name in CANCELLING:
@@ -387,6 +428,19 @@ class Books:
         assert entry.day >= self.day
         self.day = entry.next_day
         self.halted_ns.pop("r_stop", None)
+
+
+def test_a_trail_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: a stop that follows the close both ways breaks an invariant."""
+
+    def both_ways(grid: Grid, side: int, stop: int, close: float, distance: float) -> int:
+        return grid.nearest(close - side * distance)
+
+    monkeypatch.setattr("daemon.core.plans.trailed", both_ways)
+    quick = settings(_settings(300), phases=[Phase.generate], derandomize=True)
+
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_machine(PortfolioMachine, settings=quick)
 
 
 def _settings(examples: int) -> settings:
