@@ -24,11 +24,15 @@ _PAGE_ROWS: Final = 2048
 class Sink(Protocol):
     """Where the core puts what it decided, in order."""
 
-    async def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry], *, follows: bool = True) -> int:
         """Take entries that belong together, in order; return the number of the last of them.
 
-        They are recorded when it returns, as surely as the sink promises. One call at a time.
+        They are recorded when it returns, as surely as the sink promises; where nothing ``follows``
+        from them, they may be on their way until ``settle`` returns. One call at a time.
         """
+
+    async def settle(self) -> None:
+        """Return when everything that was taken is recorded."""
 
 
 class BufferedSink:
@@ -45,11 +49,14 @@ class BufferedSink:
         self.seq = seq
         self._entries: list[Entry] = []
 
-    async def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry], *, follows: bool = True) -> int:
         """Take the next entries and return the number of the last one; it never waits."""
         self._entries += entries
         self.seq += len(entries)
         return self.seq
+
+    async def settle(self) -> None:
+        """Return at once: what was taken is where it is drained from."""
 
     def drain(self) -> list[Entry]:
         """Return what was taken since the last call, oldest first, and forget it."""

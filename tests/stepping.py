@@ -67,10 +67,13 @@ class ListSink:
         """Begin empty."""
         self.entries: list[Entry] = []
 
-    async def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry], *, follows: bool = True) -> int:
         """Take entries."""
         self.entries += entries
         return len(self.entries)
+
+    async def settle(self) -> None:
+        """Return at once."""
 
 
 class NoAlarm:

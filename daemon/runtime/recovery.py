@@ -161,6 +161,7 @@ class DurableSink:
     ) -> None:
         """Go on after entry ``seq``; ``adopt`` applies an entry of the tail that nobody decides."""
         self.wait: Wait = wait_here
+        self._on_its_way: Written | None = None
         self._writer = writer
         self.tail = deque(tail)
         self._adopt = adopt
@@ -181,8 +182,11 @@ class DurableSink:
         self._live("")
         return codec.head(self.tail[0][1]).at_ns if self.tail else None
 
-    async def extend(self, entries: Sequence[Entry]) -> int:
+    async def extend(self, entries: Sequence[Entry], *, follows: bool = True) -> int:
         """Record entries that belong together and return the number of the last one.
+
+        The disk is waited for where something ``follows`` from them, else by ``settle``: what was
+        given to the writer before something is on the disk before it.
 
         Raises:
             JournalError: they cannot be written, or are not those that the journal has.
@@ -193,9 +197,21 @@ class DurableSink:
             while rest and self.tail:
                 self._hold(rest.pop(0))
         if rest:
-            await self.wait(self._writer.submit(rest))
+            self._on_its_way = self._writer.submit(rest)
+            if follows:
+                await self.settle()
             self.seq += len(rest)
         return self.seq
+
+    async def settle(self) -> None:
+        """Wait for what is on its way to the disk.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        written, self._on_its_way = self._on_its_way, None
+        if written is not None:
+            await self.wait(written)
 
     def refusal(self, intent: Intent) -> str | None:
         """Return why an order was not sent in the past, None when it was or is yet to be sent."""

@@ -152,9 +152,13 @@ class Stepper:
         """Record one entry, apply it, and tell the observers."""
         await self._record((entry,))
 
-    async def _record(self, entries: Sequence[Entry]) -> None:
-        """Record entries together, then apply them one by one and tell the observers."""
-        seq = await self._sink.extend(entries) - len(entries)
+    async def _record(self, entries: Sequence[Entry], *, follows: bool = True) -> None:
+        """Record entries together, then apply them one by one and tell the observers.
+
+        What nothing follows from (a denied wish, a mark) is applied while it is still on its way to
+        the disk; ``settle`` waits for it before anybody is told of the instant.
+        """
+        seq = await self._sink.extend(entries, follows=follows) - len(entries)
         for entry in entries:
             seq += 1
             self.adopt(seq, entry)
@@ -168,7 +172,7 @@ class Stepper:
     async def commit(self, batch: Batch, now_ns: int) -> None:
         """Record and apply a batch, then carry out its effects."""
         if batch.entries:
-            await self._record(batch.entries)
+            await self._record(batch.entries, follows=bool(batch.effects))
         for effect in batch.effects:
             await self._carry_out(effect, now_ns)
         self._moved = True
@@ -262,6 +266,7 @@ class Stepper:
             self._hour_ns = now_ns // HOUR_NS * HOUR_NS + HOUR_NS
             await self.mark(now_ns)
             self._set_wake()
+        await self._sink.settle()
         if self._dirty or now_ns >= self._tell_ns:
             self._tell(now_ns)
 
@@ -298,6 +303,7 @@ class Stepper:
         if now_ns >= self._wake_ns:
             await self._before(now_ns)
         self._settle()
+        await self._sink.settle()
         if self._dirty or now_ns >= self._tell_ns:
             self._tell(now_ns)
 
