@@ -122,8 +122,8 @@ def _night_text(night: WideningRefused | None, width: int | None) -> list[str]:
     if night is None:
         return []
     line = (
-        f"night of {day_text(night.day)}: not widened, {night.code}: {plain(night.observed)},"
-        f" limit {plain(night.limit)}"
+        f"night of {day_text(night.day)}: not widened, {plain(night.code)}:"
+        f" {plain(night.observed)}, limit {plain(night.limit)}"
     )
     found = ["", *_wrapped(line, width)]
     reason = REASONS.get(night.code)

@@ -147,3 +147,21 @@ def test_tuned_sets_are_parameters() -> None:
     for (kind, *_), params in TUNED.items():
         made = msgspec.convert(dict(params), BUILT_IN[kind].Params)
         assert {name: getattr(made, name) for name in params} == dict(params)
+
+
+def test_only_a_held_position_is_widened_for_the_night() -> None:
+    """S5: off by default; refused where nothing is held, and where it would widen by nothing."""
+    held = strategy(kind="EMA", at_end="hold")
+    assert (held.overnight_widen, held.trail_r) == (False, None)
+    assert [str(one) for one in (
+        held.overnight_widen_fraction, held.overnight_widen_pips,
+        held.overnight_widen_max_fraction, held.max_overnight_r,
+    )] == ["0.01", "0", "0.05", "1.5"]  # fmt: skip
+    assert strategy(kind="EMA", at_end="reduce", overnight_widen=True).overnight_widen
+    assert "nothing is held overnight" in refusal(kind="EMA", overnight_widen=True)
+    nothing = refusal(kind="EMA", at_end="hold", overnight_widen=True, overnight_widen_fraction=0)
+    assert "nothing to widen by" in nothing
+    assert strategy(
+        kind="EMA", at_end="hold", overnight_widen=True, overnight_widen_fraction=0,
+        overnight_widen_pips=40,
+    ).overnight_widen  # fmt: skip

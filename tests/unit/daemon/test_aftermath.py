@@ -58,6 +58,18 @@ async def test_an_accepted_entry_put_through_alone_is_the_trade_that_it_became(d
     assert await compare_with_the_trades(demo) > 100
 
 
+def test_a_trailing_entry_put_through_alone_trails_as_its_trade_did(tmp_path: Path) -> None:
+    """S5: the counterfactual's stop follows the same closes."""
+    config = _demo(tmp_path)
+    text = config.read_text().replace("[[strategies]]", "[[strategies]]\ntrail_r = 0.8")
+    config.write_text(text)
+    folder = tmp_path / "runs" / "demo"
+    given = ["-q", "-c", str(config), "--data-dir", str(tmp_path), "replay"]
+    assert call(*given, "--run-dir", folder, "--no-tearsheet") == 0
+
+    assert asyncio.run(compare_with_the_trades(folder)) > 100
+
+
 @pytest.mark.parametrize(("name", "trades"), [("real-fx", 190), ("real-nse", 138)])
 def test_it_is_so_on_real_bars(name: str, trades: int, tmp_path: Path) -> None:
     """T2: gaps, two price sides, fees, positions held past the window: the same."""
