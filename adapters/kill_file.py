@@ -1,19 +1,24 @@
 """The kill switch as a file: a thread that looks at its folder, and a gate that fails closed (R6).
 
-The thread looks every 20 ms. The gate is open only while a look that found no file is fresh; a
-folder that is gone, another one, or cannot be looked into counts as a file that is there. What was
-seen once stays seen until whoever journals it says so.
+The thread looks whenever something happens in the folder (inotify), and every 20 ms whatever
+happens. The gate is open only while a look that found no file is fresh; a folder that is gone,
+another one, or cannot be looked into counts as a file that is there. What was seen once stays seen
+until whoever journals it says so.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from adapters.clock import SteadyClock
 from state.units import SECOND_NS
+
+if TYPE_CHECKING:
+    from adapters.inotify import Watch
 
 FILE: Final = "KILL_SWITCH"
 LEVELS: Final = ("halt", "flatten")
@@ -26,6 +31,8 @@ SWITCH_S: Final = 0.001
 four times, each of which may wait this long for every busy thread."""
 
 _BYTES: Final = 1_024
+_LEAST_S: Final = 0.001
+"""Between two looks, however much happens in the folder."""
 
 
 class Order(NamedTuple):
@@ -55,33 +62,55 @@ def order_of(text: str) -> Order:
 def write_kill_file(folder: Path, level: str, reason: str) -> Path:
     """Write the kill file as a whole, and its folder when that is missing; return its path.
 
+    On a disk that takes no byte more an empty file may still be made, which orders a halt.
+
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or not with what it was to say.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
     temporary = folder / f".{FILE}.{os.getpid()}"
-    temporary.write_text(f"{level} {reason}\n", encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(f"{level} {reason}\n", encoding="utf-8")
+        # Whatever the mask of whoever writes it: a daemon of another user must read the level.
+        temporary.chmod(0o664)
+        os.replace(temporary, path)
+    except OSError as problem:
+        path.touch()
+        with suppress(OSError):
+            temporary.unlink()
+        said = f"{problem.strerror}; an empty one is there now, which orders a halt"
+        if level != "halt":
+            raise OSError(problem.errno, said, str(path)) from problem
     return path
 
 
 class KillFile:
-    """Watches one folder from construction to ``close``."""
+    """Watches one folder from construction to ``close``.
 
-    def __init__(self, folder: Path) -> None:
-        """Look once and begin to watch; a folder that is missing closes the gate."""
+    ``is_notified`` says whether the system tells of changes; without it the looks are periodic.
+    """
+
+    def __init__(self, folder: Path, *, period_s: float = PERIOD_S, notify: bool = True) -> None:
+        """Look once and begin to watch; a folder that is missing closes the gate.
+
+        ``period_s`` is the longest time between two looks, ``notify`` whether to ask the system to
+        tell of changes in between.
+        """
+        self._period_s = period_s
         self._folder = folder
         self._path = folder / FILE
         self._clock = SteadyClock()
         self._identity: tuple[int, int] | None = None
         self._seen: Order | None = None
         self._is_there = True
-        self._fresh_until_ns = 0
+        self._fresh_until_ns = self._found_ns = 0
         self._lock = threading.Lock()
         self._ending = threading.Event()
-        self.look()
-        self._thread = threading.Thread(target=self._watch, name="kill-file", daemon=True)
+        self._watch = _watch(folder) if notify else None
+        self.is_notified = self._watch is not None
+        self.look()  # after the watch has begun, so that nothing falls in between
+        self._thread = threading.Thread(target=self._run, name="kill-file", daemon=True)
         self._thread.start()
 
     def is_closed(self) -> bool:
@@ -103,8 +132,7 @@ class KillFile:
 
     def is_there(self) -> bool:
         """Whether the file is there now, or may be for all that can be told."""
-        self.look()
-        return self._is_there
+        return self.look() is not None
 
     def acknowledge(self, order: Order) -> None:
         """Say that an order is latched in the journal, which denies from now on."""
@@ -112,25 +140,44 @@ class KillFile:
             if self._seen == order and not self._is_there:
                 self._seen = None
 
-    def look(self) -> None:
-        """Look at the folder once."""
+    def look(self) -> Order | None:
+        """Look at the folder once; return what is ordered there now."""
         begun_ns = self._clock.now_ns()
         order = self._found()
         with self._lock:
-            self._is_there = order is not None
             if order is not None:
-                self._seen = order
-            else:
-                self._fresh_until_ns = begun_ns + LEASE_NS
+                self._is_there, self._found_ns = True, begun_ns
+                # What was ordered stays ordered: a later halt does not take a flatten back.
+                if self._seen is None or self._seen.level != "flatten" or order.level == "flatten":
+                    self._seen = order
+            elif begun_ns >= self._found_ns:  # else another thread has looked since, and found
+                self._is_there, self._fresh_until_ns = False, begun_ns + LEASE_NS
+        return order
 
     def close(self) -> None:
         """End the thread."""
         self._ending.set()
+        if (watch := self._watch) is not None:
+            watch.wake()
         self._thread.join()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
-    def _watch(self) -> None:
-        while not self._ending.wait(PERIOD_S):
+    def _run(self) -> None:
+        while not self._wait():
             self.look()
+
+    def _wait(self) -> bool:
+        """Wait until the next look is due; return whether there is to be none."""
+        if self._watch is None:
+            return self._ending.wait(self._period_s)
+        try:
+            self._watch.wait(self._period_s)
+        except OSError:
+            # Its handles are left open: to close them here could close somebody else's.
+            self._watch, self.is_notified = None, False
+        return self._ending.wait(_LEAST_S)
 
     def _found(self) -> Order | None:
         try:
@@ -143,9 +190,35 @@ class KillFile:
         if identity != self._identity:
             return Order("halt", f"{self._folder} is another folder than at the start")
         try:
-            with open(self._path, "rb") as file:
-                return order_of(file.read(_BYTES).decode("utf-8", "replace"))
+            os.lstat(self._path)
         except FileNotFoundError:
             return None
         except OSError as problem:
+            return Order("halt", f"{self._path} cannot be looked at: {problem.strerror}")
+        try:
+            return order_of(_content(self._path))
+        except OSError as problem:
             return Order("halt", f"{self._path} cannot be read: {problem.strerror}")
+
+
+def _content(path: Path) -> str:
+    """Read the beginning of a file, whatever kind of file it is, and never wait for it.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
+
+
+def _watch(folder: Path) -> Watch | None:
+    """Return a watch on the folder, None where there can be none: then time alone makes looks."""
+    try:
+        from adapters.inotify import Watch
+
+        return Watch(folder)
+    except (ImportError, MemoryError, OSError):
+        return None
