@@ -30,12 +30,12 @@ def data_dir(options: Options) -> Path:
     return locate(options.config_paths, os.environ, portfolio=options.portfolio).data_dir
 
 
-def folder_of(options: Options, run: str | None) -> Path:
+def folder_of(options: Options, run: str | None, *, daemon: bool = False) -> Path:
     """Return the folder of the run meant: by name, by path, or the newest.
 
     With ``-c`` or ``--portfolio`` the newest of that portfolio: several may share a data folder.
     A daemon that works on the portfolio comes before all runs; one that worked, where there is no
-    run.
+    run, or where ``daemon`` says that it is meant.
 
     Raises:
         ConfigError: the configuration cannot be read.
@@ -45,7 +45,7 @@ def folder_of(options: Options, run: str | None) -> Path:
         return resolve(Path(), run)
     data = data_dir(options)
     home = _home(options, data) if run is None else None
-    if home is not None and (is_held(home) or not runs(data)):
+    if home is not None and (daemon or is_held(home) or not runs(data)):
         return home
     return resolve(data, run, _portfolio(options))
 

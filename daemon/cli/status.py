@@ -14,29 +14,46 @@ from pathlib import Path
 import click
 import msgspec
 
+from adapters.clock import SystemClock
 from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import folder_of
 from daemon.cli.table import Cell, lines
 from daemon.core.plain import plain
 from daemon.core.status import StatusObject
+from daemon.runtime.health import Trouble, trouble
 from daemon.runtime.run_folder import DATABASE, Manifest
-from daemon.runtime.run_index import manifest_of
-from daemon.runtime.status_lines import last_status
+from daemon.runtime.run_index import RunMissing, manifest_of
+from daemon.runtime.status_lines import last_status, last_written_ns
 from state.errors import ExitCode, FoliodError
+from state.lock import is_held
 from state.queries import Denial, open_book
-from state.units import utc_text
+from state.units import SECOND_NS, utc_text
 
 _WIDTH = 80
 _DENIALS = 5
 _ROWS = 12
 _GOOD_RUNS = ("running", "complete")
+_ENDED = ("replay", "")
+"""Modes of runs that are right to be over; every other is a daemon's."""
+
+
+class NothingWorks(FoliodError):
+    """There is no daemon to be asked about, nor was there ever one."""
+
+    exit_code = ExitCode.TRY_AGAIN
 
 
 class Screen(msgspec.Struct, frozen=True):
-    """What the command found: ``trouble`` has one sentence for each thing that needs a person."""
+    """What the command found: ``trouble`` has one sentence for each thing that needs a person.
+
+    ``ok``: nothing of it fails, and a daemon works where one is meant. ``works``: a process holds
+    the folder. ``age_s``: so long ago it wrote its newest status line, null where none works.
+    """
 
     run: str
     ok: bool
+    works: bool
+    age_s: float | None
     trouble: list[str]
     manifest: Manifest
     status: StatusObject | None
@@ -45,67 +62,93 @@ class Screen(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--check", is_flag=True, help="Exit with 1 unless all is well.")
+@click.option("--check", is_flag=True, help="Say by the exit status whether all is well.")
+@click.option("--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_options
-def status(options: Options, /, run: str | None, check: bool, as_json: bool) -> None:
+def status(options: Options, /, run: str | None, check: bool, watch: bool, as_json: bool) -> None:
     """Show a run (default: the newest) on one screen.
 
-    What is unprotected, unknown or broken comes first.
+    What is unprotected, unknown or stale comes first. With --check the exit status is 0 when all
+    is well, 1 when something needs a person, 75 when no daemon works; without a run named it asks
+    about the portfolio's daemon where there ever was one.
 
     \b
     Example:
       foliod status --check
+      foliod status --watch
     """
-    screen = look(folder_of(options, run))
-    if as_json or options.json:
+    is_json = as_json or options.json
+    if watch and (check or is_json):
+        raise click.UsageError("--watch stands alone; for programs: foliod tail -f --json")
+    folder = _folder(options, run, daemon=check or watch)
+    if watch:
+        from daemon.cli.status_watch import watch_screen
+
+        async def screen_lines() -> list[str]:
+            return text(await look(folder))
+
+        watch_screen(screen_lines, color=options.color)
+        return
+    screen = asyncio.run(look(folder))
+    if is_json:
         click.echo(msgspec.json.format(msgspec.json.encode(screen)).decode())
     else:
         for line in text(screen):
             click.echo(line)
     if check and not screen.ok:
-        sys.exit(ExitCode.NO)
+        is_daemon = screen.manifest.mode not in _ENDED
+        sys.exit(ExitCode.TRY_AGAIN if is_daemon and not screen.works else ExitCode.NO)
 
 
-def look(folder: Path) -> Screen:
-    """Look at a run folder; whatever cannot be read is said, never raised."""
-    manifest, found = manifest_of(folder), last_status(folder)
-    trouble: list[str] = []
-    denials: list[Denial] = []
-    if manifest.state not in _GOOD_RUNS:
-        trouble.append(f"the run is {manifest.state}: {manifest.reason or 'no reason given'}")
+def _folder(options: Options, run: str | None, *, daemon: bool) -> Path:
     try:
-        denials = asyncio.run(_denials(folder / DATABASE))
+        return folder_of(options, run, daemon=daemon)
+    except RunMissing as problem:
+        if run is None and daemon:
+            raise NothingWorks(f"no daemon works: {problem}") from None
+        raise
+
+
+async def look(folder: Path) -> Screen:
+    """Look at a run folder; whatever cannot be read is said, never raised."""
+    manifest, found, works = manifest_of(folder), last_status(folder), is_held(folder)
+    is_daemon = manifest.mode not in _ENDED
+    age_s = _age_s(folder) if is_daemon and works else None
+    said: list[Trouble] = []
+    denials: list[Denial] = []
+    if is_daemon and not works:
+        said.append(Trouble(f"no daemon works: {_ended(manifest)}"))
+    elif manifest.state not in _GOOD_RUNS:
+        said.append(Trouble(_ended(manifest)))
+    try:
+        denials = await _denials(folder / DATABASE)
     except FoliodError as problem:
-        trouble.append(str(problem))
+        said.append(Trouble(" ".join(str(problem).split())))
     if found is None:
-        trouble.append("there is no status line yet")
+        said.append(Trouble("there is no status line yet"))
     else:
-        trouble += _trouble(found)
-    ok = not trouble and found is not None and found.ok
-    return Screen(folder.name, ok, trouble, manifest, found, denials)
+        said = trouble(found, age_s) + said
+    ok = not any(one.fails for one in said) and (is_daemon or (not said and found is not None))
+    texts = [one.text for one in said]
+    return Screen(folder.name, ok, works, age_s, texts, manifest, found, denials)
+
+
+def _ended(manifest: Manifest) -> str:
+    return f"the run is {manifest.state}: {manifest.reason or 'no reason given'}"
+
+
+def _age_s(folder: Path) -> float | None:
+    """Return how long ago the newest status line was written, by this host's clock."""
+    written_ns = last_written_ns(folder)
+    if written_ns is None:
+        return None
+    return max(0, SystemClock().now_ns() - written_ns) / SECOND_NS
 
 
 async def _denials(path: Path) -> list[Denial]:
     async with open_book(path) as book:
         return await book.last_denials(_DENIALS)
-
-
-def _trouble(found: StatusObject) -> list[str]:
-    """Return what needs a person, the gravest first."""
-    said = [f"{one.code} {one.what}" for one in found.alerts]
-    if found.kill.present:
-        said.append(f"KILL SWITCH, level {found.kill.level}: {found.kill.reason or 'no reason'}")
-    said += [
-        f"HALTED {one.name}: {one.code} {one.observed} / {one.limit}, "
-        f"until {one.until or 'cleared or the day rolls'}"
-        for one in found.risk.halts
-    ]
-    if not found.db.ok:
-        said.append("the database cannot be written")
-    if not found.broker.ok:
-        said.append(f"the broker {found.broker.name} cannot be reached")
-    return said
 
 
 def text(screen: Screen) -> list[str]:
@@ -117,14 +160,15 @@ def text(screen: Screen) -> list[str]:
     found += _field("run", f"{screen.run} ({manifest.state})")
     found += _field("portfolio", f"{manifest.portfolio_id}, {manifest.mode} {manifest.version}")
     if screen.status is not None:
-        found += _figures(screen.status)
+        found += _figures(screen.status, screen.age_s)
         found += _positions(screen.status)
         found += _engines(screen.status)
     found += _denied(screen.denials)
     return found
 
 
-def _figures(now: StatusObject) -> list[str]:
+def _figures(now: StatusObject, age_s: float | None) -> list[str]:
+    told = [] if age_s is None else _field("told", f"{age_s:.0f} s ago")
     today, risk, equity, pace = now.today, now.risk, now.equity, now.pacing
     stop = "off" if risk.global_daily_stop_r is None else f"{risk.global_daily_stop_r:.2f}"
     limit = "off" if now.dd_lock.limit is None else f"{now.dd_lock.limit * 100:g} %"
@@ -134,6 +178,7 @@ def _figures(now: StatusObject) -> list[str]:
     return [
         *_field("state", f"{now.state}: {now.reason}"),
         *_field("clock", f"{now.now}, since {now.since}"),
+        *told,
         *_field(
             "equity",
             f"{equity.equity:.2f} {equity.currency} (cash {equity.cash:.2f}, open "

@@ -46,6 +46,16 @@ def last_status(run_folder: Path) -> StatusObject | None:
     return None
 
 
+def last_written_ns(run_folder: Path) -> int | None:
+    """Return when the newest status file was written to, by the host's clock; None without one."""
+    for path in reversed(dated_files(run_folder / "logs", STEM)):
+        try:
+            return path.stat().st_mtime_ns
+        except OSError:
+            continue
+    return None
+
+
 def _tail(path: Path, count: int) -> list[bytes]:
     """Return the last whole lines of one file, reading from its end."""
     if count <= 0:
@@ -71,12 +81,12 @@ class Follower:
     """Hands out the lines that are appended after it was made, from file to file."""
 
     def __init__(self, folder: Path, stem: str) -> None:
-        """Begin at the end of the newest file."""
+        """Begin after the last whole line of the newest file: what is torn may yet be written."""
         self._folder = folder
         self._stem = stem
         files = dated_files(folder, stem)
         self._path = files[-1] if files else None
-        self._offset = _size(self._path)
+        self._offset = 0 if self._path is None else _line_end(self._path)
 
     def lines(self) -> list[bytes]:
         """Return the whole lines that came since the last call."""
@@ -103,8 +113,25 @@ class Follower:
         return [line for line in content[:end].split(b"\n") if line]
 
 
-def _size(path: Path | None) -> int:
+def _size(path: Path) -> int:
     try:
-        return path.stat().st_size if path is not None else 0
+        return path.stat().st_size
     except OSError:
         return 0
+
+
+def _line_end(path: Path) -> int:
+    """Return where the last whole line of a file ends."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                start = max(0, end - _CHUNK_BYTES)
+                file.seek(start)
+                found = file.read(end - start).rfind(b"\n")
+                if found >= 0:
+                    return start + found + 1
+                end = start
+    except OSError:
+        pass
+    return 0

@@ -323,6 +323,27 @@ def test_a_follower_goes_from_file_to_file(tmp_path: Path) -> None:
     assert follower.lines() == []
 
 
+def test_a_follower_is_not_thrown_by_a_torn_line(tmp_path: Path) -> None:
+    """U2: begun at a torn line, which a restart then cuts: the next line comes whole, and once."""
+    path = tmp_path / "x_20170105.jsonl"
+    path.write_bytes(b"old\n" + b"t" * 100_000)
+    follower = Follower(tmp_path, "x_")
+    assert follower.lines() == []
+    cut_torn_line(path)
+    assert follower.lines() == []
+    with path.open("ab") as file:
+        file.write(b"n" * 200_000 + b"\nnext\n")
+    assert follower.lines() == [b"n" * 200_000, b"next"]
+
+    writing = Follower(tmp_path, "x_")
+    with path.open("ab") as file:
+        file.write(b'{"half')
+    late = Follower(tmp_path, "x_")
+    with path.open("ab") as file:
+        file.write(b'":1}\n')
+    assert writing.lines() == late.lines() == [b'{"half":1}']
+
+
 def test_a_line_is_written_when_the_state_changes_and_not_for_each_entry(tmp_path: Path) -> None:
     """U1: a halt is told at once; entries that leave the state as it is wait for the hour."""
     of, portfolio = views(tmp_path)
