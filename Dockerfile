@@ -1,4 +1,6 @@
 # foliod in a container: not root, nothing writable but /data. Build: docker build -t foliod .
+# docs/operating/docker.md says how to run it. Configuration, bars and data are in /data, the kill
+# file's folder is /control.
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/foliod
@@ -14,11 +16,16 @@ RUN /opt/foliod/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home foliod \
-    && install -d -o foliod -g foliod -m 0700 /data
+    && install -d -o foliod -g foliod -m 0700 /data \
+    && install -d -m 0755 /control
 COPY --from=build /opt/foliod /opt/foliod
-ENV PATH=/opt/foliod/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1
+ENV PATH=/opt/foliod/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 \
+    PYTHONFAULTHANDLER=1 FOLIOD_CONTROL__DIR=/control
 USER foliod
 WORKDIR /data
-VOLUME /data
+VOLUME ["/data", "/control"]
 STOPSIGNAL SIGTERM
-CMD ["foliod", "replay"]
+# 0: a daemon works, tells its status and needs nobody. A start recovers first, which may take long.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=5m --retries=2 \
+    CMD ["foliod", "status", "--check"]
+CMD ["foliod", "run"]

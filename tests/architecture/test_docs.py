@@ -147,12 +147,13 @@ def test_the_exit_code_page_is_up_to_date() -> None:
 
 def test_every_exit_code_has_its_meaning() -> None:
     """A status that nobody can look up is none; the units restart after none of the hopeless."""
-    units = (ROOT / "systemd" / "foliod-replay@.service").read_text(encoding="utf-8")
-    listed = re.search(r"^RestartPreventExitStatus=(.*)$", units, re.MULTILINE)
-
     assert set(MEANINGS) == set(ExitCode)
-    assert listed is not None
-    assert listed[1].split() == [str(code.value) for code in NO_RESTART]
+    for unit in sorted((ROOT / "systemd").glob("*.service")):
+        listed = re.search(
+            r"^RestartPreventExitStatus=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert listed is not None, unit
+        assert listed[1].split() == [str(code.value) for code in NO_RESTART], unit
 
 
 def test_the_changelog_speaks_of_this_version() -> None:
