@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,9 @@ from state.units import utc_text
 
 _NAME: Final = "lock"
 _READ_BYTES: Final = 4096
+_ATTEMPTS: Final = 5
+_PAUSE_S: Final = 0.02
+"""A look at the lock (``is_held``) holds it for a moment; a start must not be refused for that."""
 
 
 def this_process(command: str, since_ns: int) -> dict[str, str | int]:
@@ -61,12 +65,12 @@ class PortfolioLock:
 
     def _take(self, descriptor: int, owner: dict[str, str | int]) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HeldError(
-                f"{self.path.parent} is held by {_holder(descriptor)}: one portfolio has one"
-                " writer. Stop that one first, or use another folder"
-            ) from None
+            is_taken = any(_locked(descriptor, attempt) for attempt in range(_ATTEMPTS))
+            if not is_taken:
+                raise HeldError(
+                    f"{self.path.parent} is held by {_holder(descriptor)}: one portfolio has one"
+                    " writer. Stop that one first, or use another folder"
+                )
         except OSError as problem:
             raise JournalError(f"{self.path} cannot be locked: {problem}") from problem
         try:
@@ -97,6 +101,17 @@ class PortfolioLock:
     ) -> None:
         """Release."""
         self.release()
+
+
+def _locked(descriptor: int, attempt: int) -> bool:
+    """Try to take the lock, after a pause unless it is the first attempt."""
+    if attempt:
+        select.select([], [], [], _PAUSE_S)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def holder(folder: Path) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.builders import ROOT
 
 _HOLD = """
 import sys
+import threading
 from pathlib import Path
 from state.lock import PortfolioLock, is_held, this_process
 lock = PortfolioLock(Path(sys.argv[1]), this_process("foliod live", 0))
@@ -90,3 +93,16 @@ def test_whether_a_folder_is_held_can_be_asked_without_taking_it(tmp_path: Path)
         assert is_held(tmp_path) is True
     assert is_held(tmp_path) is False
     PortfolioLock(tmp_path, _owner()).release()
+
+
+def test_a_start_is_not_refused_because_somebody_looks(tmp_path: Path) -> None:
+    """A look shares the lock for a moment (health checks do, all day): the start tries again."""
+    PortfolioLock(tmp_path, _owner()).release()
+    looking = os.open(tmp_path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    end = threading.Timer(0.03, os.close, (looking,))
+    end.start()
+
+    PortfolioLock(tmp_path, _owner()).release()
+
+    end.join()
