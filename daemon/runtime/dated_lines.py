@@ -7,6 +7,7 @@ Nothing here reads a clock.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -62,6 +63,7 @@ class DatedLines:
         self._end_ns = 0
         self._file: BinaryIO | None = None
         self._text = bytearray()
+        self._failure: OSError | None = None
         self.repaired: list[str] = []
 
     def write(self, at_ns: int, line: bytes) -> None:
@@ -74,7 +76,8 @@ class DatedLines:
             # A late line (an end of day told a moment after midnight) stays in the newer file.
             self._end_ns = at_ns // DAY_NS * DAY_NS + DAY_NS
             if self._file is None or self._written + len(self._text) >= self._least_bytes:
-                self.flush()
+                if self._file is not None:
+                    self.flush()
                 self._open(at_ns)
         self._text += line
         self._text += b"\n"
@@ -86,14 +89,25 @@ class DatedLines:
 
         Raises:
             OSError: the disk is full or gone; the lines of this flush are given up, so that the
-                memory of a run stays flat.
+                memory of a run stays flat. The file is opened anew for the next line, and what a
+                full disk tore off is cut then, so that no later line is glued to it.
         """
         if not self._text or self._file is None:
+            if self._failure is not None:  # until a line was written, nobody knows better
+                raise self._failure.with_traceback(None)
             return
         text, self._text = self._text, bytearray()
         self._written += len(text)
-        self._file.write(text)
-        self._file.flush()
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as problem:
+            self._failure = problem
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):
+                file.close()
+            raise
+        self._failure = None
 
     def close(self) -> None:
         """Flush and close the file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,6 +87,29 @@ def test_an_opened_file_is_repaired_and_says_so(tmp_path: Path) -> None:
     lines.write(T0, b"2")
     lines.close()
     assert (tmp_path / "x_20170105.jsonl").read_bytes() == b"1\n2\n"
+    assert lines.repaired == ["x_20170105.jsonl: cut 4 bytes of a torn last line"]
+
+
+def test_what_a_full_disk_tore_is_cut_before_the_next_line(tmp_path: Path) -> None:
+    """DUR-2: with room again the file has whole lines only, before and after the torn one."""
+    lines = DatedLines(tmp_path, "x_")
+    lines.write(T0, b"first")
+    lines.flush()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        lines.write(T0 + 1, b"second, which does not fit")
+        with pytest.raises(OSError, match="File too large"):
+            lines.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    torn = (tmp_path / "x_20170105.jsonl").read_bytes()
+
+    lines.write(T0 + 2, b"third")
+    lines.close()
+
+    assert torn == b"first\nseco"
+    assert (tmp_path / "x_20170105.jsonl").read_bytes() == b"first\nthird\n"
     assert lines.repaired == ["x_20170105.jsonl: cut 4 bytes of a torn last line"]
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from tests.builders import ROOT
 
 _HOLD = """
 import sys
-import threading
 from pathlib import Path
 from state.lock import PortfolioLock, is_held, this_process
 lock = PortfolioLock(Path(sys.argv[1]), this_process("foliod live", 0))
@@ -95,14 +94,21 @@ def test_whether_a_folder_is_held_can_be_asked_without_taking_it(tmp_path: Path)
     PortfolioLock(tmp_path, _owner()).release()
 
 
-def test_a_start_is_not_refused_because_somebody_looks(tmp_path: Path) -> None:
+def test_a_start_is_not_refused_because_somebody_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A look shares the lock for a moment (health checks do, all day): the start tries again."""
     PortfolioLock(tmp_path, _owner()).release()
     looking = os.open(tmp_path / "lock", os.O_RDONLY | os.O_CLOEXEC)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    end = threading.Timer(0.03, os.close, (looking,))
-    end.start()
+    pauses: list[float] = []
+
+    def end_looking(*arguments: object) -> None:
+        pauses.append(0.0)
+        os.close(looking)
+
+    monkeypatch.setattr(select, "select", end_looking)
 
     PortfolioLock(tmp_path, _owner()).release()
 
-    end.join()
+    assert len(pauses) == 1
