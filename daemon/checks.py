@@ -21,6 +21,7 @@ from config.settings import BarsSettings, Settings
 from config.settings_strategies import StrategySettings
 from daemon.runtime import machine, run_index
 from daemon.runtime.bar_files import BarFile, assign, spec_of
+from daemon.runtime.home import check_home
 from daemon.runtime.machine import Finding
 from daemon.runtime.run_folder import DATABASE
 from daemon.wiring import build, engine_of, holidays_of, intervals_of
@@ -28,6 +29,7 @@ from state.errors import FoliodError, JournalError
 from state.instruments import Grid
 from state.journal import last_seq
 from state.lock import holder, is_held
+from state.soundness import BACKUPS, backups
 from state.units import DAY_NS, EPOCH_ORDINAL, MINUTE_NS, day_text, utc_text
 
 HORIZON_DAYS: Final = 60
@@ -80,7 +82,7 @@ def check(ground: Ground) -> list[Finding]:
     found += _news(ground, bars)
     if not any(one.level == "fail" for one in found):
         found += _wiring(ground, bars)
-    return [*found, *_newest_run(ground)]
+    return [*found, *_home(ground), *_newest_run(ground)]
 
 
 def _fail(what: str, problem: FoliodError | str, remedy: str) -> Finding:
@@ -261,7 +263,27 @@ def _wiring(ground: Ground, bars: _Bars) -> Iterator[Finding]:
         yield _fail("portfolio", "no strategy is enabled", "set enabled = true in one")
 
 
-# The newest run -----------------------------------------------------------------------------------
+# The daemon's database, and the newest run -------------------------------------------------------
+
+
+def _home(ground: Ground) -> Iterator[Finding]:
+    """Look at the folder of the portfolio's daemon as its next start will."""
+    home = ground.data_dir / ground.settings.portfolio.id
+    if not home.is_dir():
+        return
+    if is_held(home):
+        yield Finding("ok", "portfolio database", f"held by {holder(home)}")
+        return
+    try:
+        check_home(home)
+        entries = last_seq(home / DATABASE) if (home / DATABASE).exists() else 0
+    except JournalError as problem:
+        found, *remedy = str(problem).splitlines()
+        yield _fail("portfolio database", found, "; ".join(remedy) or "docs/operating/recovery.md")
+        return
+    kept = backups(home / BACKUPS)
+    newest = f"the newest backup is {kept[-1].name}" if kept else "no backup yet"
+    yield Finding("ok", "portfolio database", f"{entries} entries, {newest}")
 
 
 def _newest_run(ground: Ground) -> Iterator[Finding]:

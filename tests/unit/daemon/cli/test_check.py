@@ -20,6 +20,7 @@ from daemon.wiring import holidays_of
 from state.errors import ConfigError
 from state.lock import PortfolioLock, this_process
 from state.units import DAY_NS, EPOCH_ORDINAL
+from tests.homes import write_home
 from tests.run_folders import two_days, write_run
 from tests.small_runs import CONFIG, call, said
 
@@ -321,3 +322,22 @@ def test_a_foreign_owner_is_a_finding() -> None:
     assert found.level == "fail"
     assert "thief" in found.found
     assert found.remedy
+
+
+def test_the_daemons_database_is_looked_at_as_its_start_will(home: Path) -> None:
+    """Nothing said before there is one; sound, held, and gone with the way back."""
+    settings = load([home / "foliod.toml"], {})
+    folder = settings.portfolio.data_dir / settings.portfolio.id
+    assert not [one for one in look(home) if one.what == "portfolio database"]
+
+    write_home(folder, two_days())
+    (sound,) = (one for one in look(home) if one.what == "portfolio database")
+    assert (sound.level, sound.found) == ("ok", f"{len(two_days())} entries, no backup yet")
+    with PortfolioLock(folder, this_process("foliod run", 0)):
+        (held,) = (one for one in look(home) if one.what == "portfolio database")
+        assert (held.level, "foliod run" in held.found) == ("ok", True)
+
+    (folder / "foliod.db").unlink()
+    (gone,) = (one for one in look(home) if one.what == "portfolio database")
+    assert (gone.level, "it is missing" in gone.found) == ("fail", True)
+    assert "recovery.md" in gone.remedy
