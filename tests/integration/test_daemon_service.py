@@ -139,8 +139,8 @@ def test_a_stuck_loop_gives_no_sign_of_life(home: Path, manager: Manager) -> Non
 def test_a_signal_is_a_kill_switch(home: Path, name: str, level: str) -> None:
     """SIGUSR1 halts and SIGUSR2 flattens, latched in the journal; SIGHUP opens the log anew."""
     process = spawn(home.parent, "run", "--speed", "60")
-    wait_until(lambda: (home / "control.sock").exists())
-    log = next((home / "logs").iterdir())
+    wait_until(lambda: (home / "control.sock").exists() and any(home.glob("logs/*.jsonl")))
+    log = next(home.glob("logs/*.jsonl"))
     log.rename(log.with_suffix(".old"))
     process.send_signal(signal.SIGHUP)
     process.send_signal(getattr(signal, name))
