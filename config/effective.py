@@ -7,13 +7,12 @@ same settings. It decides nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from config.problems import is_secret
+from config.secrets import HIDDEN
 from config.settings import Settings
 from state.instruments import Instrument
-
-HIDDEN: Final = "(hidden)"
 
 
 def effective(settings: Settings) -> dict[str, Any]:

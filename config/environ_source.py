@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from config.locate import PREFIX, SEPARATOR
+from config.secrets import SECRET_PREFIX
 from config.settings import Settings
 
 _CAPITALS: Final = ("instruments", "conversion")
@@ -38,7 +39,7 @@ class EnvironSource(EnvSettingsSource):
         return {
             name.lower(): value
             for name, value in self._environ.items()
-            if name.upper().startswith(PREFIX)
+            if name.upper().startswith(PREFIX) and not name.startswith(SECRET_PREFIX)
         }
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.locate import PREFIX, SEPARATOR
+from config.secrets import SECRET_PREFIX
 from config.settings import Settings
 from config.types import nearest
 
@@ -28,7 +29,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     sections = {name.upper() for name in Settings.model_fields}
     found = []
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX):
+        if not name.upper().startswith(PREFIX) or name.startswith(SECRET_PREFIX):
             continue
         rest = name.upper()[len(PREFIX) :]
         if rest.split(SEPARATOR, 1)[0] not in sections:

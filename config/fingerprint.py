@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from config.effective import effective, parameters
 from config.problems import is_secret
 from config.profiles import is_file
 from config.settings import Settings
+
+_OPERATION: Final = ("control", "keys", "notify", "check")
+"""Sections of how a portfolio is operated; no decision depends on them."""
 
 
 def fingerprint(settings: Settings) -> str:
@@ -28,7 +31,11 @@ def fingerprint(settings: Settings) -> str:
 def canonical(settings: Settings) -> bytes:
     """Return the canonical JSON: keys sorted, numbers in shortest decimal form, no paths."""
     data = effective(settings)
-    del data["portfolio"]["data_dir"], data["control"]
+    del data["portfolio"]["data_dir"]
+    for section in _OPERATION:
+        del data[section]
+    if not settings.risk.health.is_on:
+        del data["risk"]["health"]
     data["news"]["file"] = "file" in data["news"]
     for source in data["bars"]:
         del source["path"]

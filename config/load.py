@@ -17,6 +17,7 @@ from config.facts import partial
 from config.locate import (
     DEFAULT_CONTROL_DIR,
     DEFAULT_DATA_DIR,
+    DEFAULT_KEYS_DIR,
     PREFIX,
     SEPARATOR,
     config_paths,
@@ -27,7 +28,12 @@ from config.profiles import is_file
 from config.settings import Settings
 from state.errors import ConfigError
 
-_PATH_KEYS: Final = (("portfolio", "data_dir"), ("news", "file"), ("control", "dir"))
+_PATH_KEYS: Final = (
+    ("portfolio", "data_dir"),
+    ("news", "file"),
+    ("control", "dir"),
+    ("keys", "dir"),
+)
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:
@@ -88,9 +94,10 @@ def _default_folders(data: dict[str, Any], folder: Path) -> None:
     portfolio = data.get("portfolio")
     if isinstance(portfolio, dict):
         portfolio.setdefault("data_dir", str(folder / DEFAULT_DATA_DIR))
-    control = data.setdefault("control", {})
-    if isinstance(control, dict):
-        control.setdefault("dir", str(folder / DEFAULT_CONTROL_DIR))
+    for section, name in (("control", DEFAULT_CONTROL_DIR), ("keys", DEFAULT_KEYS_DIR)):
+        table = data.setdefault(section, {})
+        if isinstance(table, dict):
+            table.setdefault("dir", str(folder / name))
 
 
 def _merge(

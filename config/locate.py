@@ -24,6 +24,7 @@ SEPARATOR: Final = "__"
 DEFAULT_NAME: Final = "foliod.toml"
 DEFAULT_DATA_DIR: Final = "var"
 DEFAULT_CONTROL_DIR: Final = "control"
+DEFAULT_KEYS_DIR: Final = "secrets"
 PORTFOLIO_ID: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
 PORTFOLIO_ID_TEXT: Final = "at most 32 letters, digits, _ and -, such as main"
 MAX_BYTES: Final = 1_048_576

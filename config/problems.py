@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.consistency import Problem, is_currency
+from config.secrets import HIDDEN
 from config.settings import Settings
 from config.types import allowed_text, did_you_mean
 
@@ -48,7 +49,9 @@ def printable(text: str) -> str:
 def given_text(value: object, where: Where = ()) -> str:
     """Write a value as the file has it, shortened; a secret is hidden."""
     if any(is_secret(str(part)) for part in where):
-        return "(hidden)"
+        return HIDDEN
+    if where and where[0] == "notify" and not isinstance(value, int | float | Decimal):
+        return HIDDEN  # an address that was put where only names belong is a secret too
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -81,6 +84,8 @@ def _message(detail: ErrorDetails, where: Where) -> str:
         return _unknown_key(where, given)
     if kind == "rule":
         return str(context["message"])
+    if kind == "not_a_name":
+        return f"found something else {HIDDEN}, allowed: {context['allowed']}"
     if _is_about_a_key(detail):
         return f"a name that cannot be used; allowed: {context.get('allowed', detail['msg'])}"
     found = f"found {given_text(given, where)}"

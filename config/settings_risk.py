@@ -62,6 +62,50 @@ class Drawdown(Section):
     )
 
 
+class Health(Section):
+    """The health gate (A4): the portfolio judged by its own days, once at each end of day.
+
+    It is off without a threshold. A measure that is not defined yet passes: `min_days` says from
+    when on it is asked.
+    """
+
+    min_sharpe: Annotated[float | None, Real(ge=-100, le=100, off=True)] = Field(
+        default=None,
+        description="Least Sharpe ratio of the daily returns, a year; absent or `false` = off.",
+    )
+    max_drawdown: Annotated[Decimal | None, Exact(gt=0, lt=1, off=True)] = Field(
+        default=None,
+        description="Largest fall from a peak of the days' equity (0.1 = 10 %); absent or "
+        "`false` = off.",
+    )
+    min_days: Annotated[int, Whole(ge=2, le=366)] = Field(
+        default=20, description="Days that must be known before the gate is asked."
+    )
+    days: Annotated[int, Whole(ge=2, le=366)] = Field(
+        default=60,
+        validate_default=True,
+        description="Days looked back, the present one included; at least `min_days`.",
+    )
+    action: Literal["alert", "halt"] = Field(
+        default="alert",
+        description="`alert`: it is said; `halt`: entries halt too, until `foliod reset health`, "
+        "which begins the record of days anew.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a threshold is set."""
+        return self.min_sharpe is not None or self.max_drawdown is not None
+
+    @field_validator("days")
+    @classmethod
+    def _window_holds_enough(cls, days: int, info: ValidationInfo) -> int:
+        least = info.data.get("min_days")
+        if least is not None and days < least:
+            raise refuse(f"{days} days can never be min_days = {least}; raise days")
+        return days
+
+
 class Risk(Section):
     """Limits in R and money (R1-R4)."""
 
@@ -80,6 +124,7 @@ class Risk(Section):
     strategy: StrategyLimits = Field(default_factory=StrategyLimits)
     caps: Caps
     drawdown: Drawdown = Field(default_factory=Drawdown)
+    health: Health = Field(default_factory=Health)
 
 
 class Pacing(Section):

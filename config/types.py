@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from config.secrets import NAME, NAME_TEXT
+
 DAY_S: Final = 86_400
 _MAX_DIGITS: Final = 15
 _MIN_EXPONENT: Final = -12
@@ -264,6 +266,20 @@ def clock(seconds: int) -> str:
     """Write seconds of a day as ``HH:MM``, with seconds where there are any."""
     text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
     return f"{text}:{seconds % 60:02d}" if seconds % 60 else text
+
+
+class SecretName(_Kind):
+    """The name of a secret. What else stands there may be the secret itself: it is not shown."""
+
+    def parse(self, value: Any) -> str:  # noqa: ANN401
+        """Take a name, never a value."""
+        if not isinstance(value, str) or not re.fullmatch(NAME, value):
+            raise PydanticCustomError("not_a_name", "{allowed}", {"allowed": NAME_TEXT})
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the pattern."""
+        return {"type": "string", "pattern": f"^({NAME})$", "x-allowed": NAME_TEXT}
 
 
 class ZoneName(_Kind):

@@ -66,6 +66,7 @@ def show(options: Options, as_json: bool) -> None:
 def _anywhere(found: dict[str, Any]) -> dict[str, Any]:
     """Make paths absolute, so that the text means the same in any folder."""
     places = [(found["portfolio"], "data_dir"), (found["news"], "file")]
+    places += [(found["control"], "dir"), (found["keys"], "dir")]
     places += [(source, "path") for source in found["bars"]]
     places += [(table, "kind") for table in found["strategies"] if is_file(table["kind"])]
     for table, key in places:

@@ -101,6 +101,7 @@ def settings_text(settings: Settings) -> str:
     found = effective(settings)
     found["portfolio"]["data_dir"] = str(settings.portfolio.data_dir.absolute())
     found["control"]["dir"] = str(settings.control.dir.absolute())
+    found["keys"]["dir"] = str(settings.keys.dir.absolute())
     for table in found["bars"]:
         table["path"] = str(Path(table["path"]).absolute())
     for table in found["strategies"]:
