@@ -28,4 +28,4 @@ LOCK = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-
 lock:                 ## both locks anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.4'
 	$(LOCK) $(UPGRADE) -o requirements.lock pyproject.toml
-	$(LOCK) $(UPGRADE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(LOCK) $(UPGRADE) --extra dev --extra apprise -c requirements.lock -o requirements-dev.lock pyproject.toml

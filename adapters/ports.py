@@ -4,9 +4,48 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 
 class Clock(Protocol):
     """Tells the time. Only runners hold one; the core is handed instants."""
 
     def now_ns(self) -> int:
         """Return the present instant in UTC nanoseconds."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Something that a person should be told.
+
+    ``level`` is info, warning or critical; ``event`` what happened, of the names in
+    ``[notify.levels]``. Messages of one ``key`` may be folded: ``count`` says how many repetitions
+    this one stands for. ``at_ns`` is the run's clock. ``picture`` is the path of a PNG, or empty.
+    ``id`` is the same each time that one message is sent, so that a receiver can know it again.
+    """
+
+    at_ns: int
+    level: str
+    event: str
+    key: str
+    title: str
+    text: str
+    portfolio_id: str = ""
+    picture: str = ""
+    count: int = 1
+    id: str = ""
+
+
+class Notifier(Protocol):
+    """A way to a person. ``name`` is for logs and status, and holds no address."""
+
+    name: str
+
+    async def send(self, message: Message) -> None:
+        """Deliver one message and return, or raise; it ends within a time limit of its own.
+
+        Raises:
+            NotifyError: it was not delivered; the text holds no address and no secret.
+        """
+
+    async def close(self) -> None:
+        """Give up what is held; ``send`` is not called again."""

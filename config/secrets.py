@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
@@ -99,14 +99,6 @@ class Secrets:
         found = self._look(name)
         return SecretFact(name, found.source) if isinstance(found, Secret) else found
 
-    def redacted(self, text: str, names: tuple[str, ...]) -> str:
-        """Return a text in which the values of these secrets are hidden, should it have them."""
-        for name in names:
-            found = self._look(name)
-            if isinstance(found, Secret):
-                text = hide(text, found)
-        return text
-
     def _look(self, name: str) -> Secret | SecretFact:
         if self._credentials is not None:
             path = self._credentials / name
@@ -133,6 +125,13 @@ def hide(text: str, secret: Secret) -> str:
     """Return a text without the value of one secret."""
     value = secret.reveal()
     return text.replace(value, HIDDEN) if len(value) >= _SHORTEST else text
+
+
+def hide_all(secrets: Iterable[Secret], text: str) -> str:
+    """Return a text without the values of these secrets."""
+    for one in secrets:
+        text = hide(text, one)
+    return text
 
 
 def _read(name: str, path: Path, source: str, *, is_ours: bool) -> Secret | SecretFact:

@@ -6,18 +6,21 @@ is what the settings name and the core must know beforehand: news, exchange holi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from adapters.brokers.paper import PaperBroker, PaperFaults
 from adapters.calendars import read_holidays
 from adapters.news import read_events
+from adapters.ports import Notifier
 from config.catalogue import base_asset
+from config.secrets import Secrets, hide_all
 from config.settings import Settings
 from config.settings_strategies import StrategySettings
 from daemon.core.calendar import CivilClock, Schedule, WindowSpec
@@ -50,10 +53,17 @@ from daemon.core.supervisors.strategy_day import StrategyDay, StrategyDayWatch
 from daemon.core.supervisors.window import WindowGate
 from daemon.core.timers import Timers
 from daemon.runtime.loading import find, make
+from daemon.runtime.notifications import Limits, Notifications
+from state.errors import ConfigError
 from state.holidays import Holidays
 from state.instruments import Grid
 from state.portfolio import Portfolio
 
+if TYPE_CHECKING:
+    from adapters.notify.dead_man import DeadMan
+
+NOTIFY: Final = "notify"
+"""The folder of messages that wait, below the portfolio's own."""
 _FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 _LAST_DAY: Final = date(2040, 12, 31).toordinal()
 """Holidays are read for this span; where a calendar ends earlier its windows fail closed."""
@@ -315,6 +325,66 @@ def _watches(settings: Settings, drawdown: DrawdownWatch) -> list[Watch]:
         StrategyDayWatch(risk.strategy.r_stop, risk.strategy.win_lock_r),
         drawdown,
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """What ``[notify]`` names; ``dead_man`` is None without a URL for it.
+
+    ``hide`` takes the values of the secrets that were read out of a text.
+    """
+
+    notifiers: tuple[Notifier, ...]
+    dead_man: DeadMan | None
+    hide: Callable[[str], str]
+
+
+def endpoints(settings: Settings, environ: Mapping[str, str]) -> Endpoints:
+    """Make the endpoints of the notifications, their addresses read from where secrets are.
+
+    Raises:
+        ConfigError: a secret cannot be used, or the extra of Apprise is not installed; all at once.
+    """
+    notify, secrets = settings.notify, secrets_of(settings, environ)
+    names = notify.secret_names()
+    if not names:
+        return Endpoints((), None, str)
+    facts = [secrets.fact(name) for name in names]
+    problems = [f"secret {one.name}: {one.problem}; {one.remedy}" for one in facts if one.problem]
+    if problems:
+        raise ConfigError(problems)
+    # HTTP is slow to import, and most commands never need it.
+    from adapters.notify.apprise import AppriseNotifier
+    from adapters.notify.dead_man import DeadMan
+    from adapters.notify.webhook import Webhook
+
+    known = {name: secrets.get(name) for name in names}
+    made: list[Notifier] = []
+    if notify.webhook is not None:
+        made.append(Webhook(notify.webhook, known[notify.webhook].reveal(), notify.timeout_s))
+    for name in notify.apprise:
+        made.append(AppriseNotifier(name, known[name].reveal(), notify.timeout_s))
+    man = None
+    if notify.dead_man is not None:
+        man = DeadMan(notify.dead_man, known[notify.dead_man].reveal(), notify.timeout_s)
+    return Endpoints(tuple(made), man, partial(hide_all, known.values()))
+
+
+def notifications(
+    settings: Settings, found: Endpoints, home: Path, note: Callable[[str], None]
+) -> Notifications:
+    """Make the notifications of a portfolio whose folder is ``home``, where messages wait.
+
+    ``note`` takes lines for the log, on the loop's thread.
+    """
+    notify = settings.notify
+    limits = Limits(notify.fold_s, notify.per_minute, notify.spool_max)
+    return Notifications(found.notifiers, home / NOTIFY, limits, note, found.hide)
+
+
+def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Secrets:
+    """Return where the secrets of these settings are looked for."""
+    return Secrets(settings.keys.dir, environ)
 
 
 def run_facts(settings: Settings, *, mode: str, source: str, since_ns: int) -> RunFacts:

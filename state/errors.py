@@ -76,3 +76,21 @@ class HeldError(FoliodError):
     """Another process holds this portfolio or run folder."""
 
     exit_code = ExitCode.HELD
+
+
+class NotifyError(FoliodError):
+    """A message was not delivered; its text names no address.
+
+    ``is_final``: this message will never be taken. ``retry_after_s``: how long the other side asks
+    to be left alone, None when it said nothing.
+    """
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(
+        self, text: str, *, is_final: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        """Keep what decides on the next try."""
+        self.is_final = is_final
+        self.retry_after_s = retry_after_s
+        super().__init__(text)

@@ -33,6 +33,7 @@ VERBS: Final = {
     "explain": ("explain", "Say what a reason code means and what to do."),
     "tail": ("tail", "Follow decoded status lines and events."),
     "report": ("report", "Write daily, weekly, monthly reports or the tear sheet of a run."),
+    "notify": ("notify", "Try the notifications: send one message and say what happened."),
     "aggregate": ("aggregate", "Add up sessions' equity curves; a gate for CI by exit status."),
     "verify": ("verify", "Prove a run: its books add up, its decisions come out again."),
     "bars": ("bars", "Say what a bar file is: span, gaps, zone, anomalies."),

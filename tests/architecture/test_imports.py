@@ -55,6 +55,8 @@ PLANTS = {
     "jinja2 belongs to daemon.reports": ("daemon/wiring.py", "import jinja2"),
     "click belongs to daemon.cli": ("daemon/wiring.py", "import click"),
     "the loop belongs to runners": ("daemon/runtime/stepper.py", "import asyncio"),
+    "HTTP belongs to adapters": ("daemon/wiring.py", "import aiohttp"),
+    "Apprise belongs to its adapter": ("daemon/wiring.py", "import apprise"),
     "no cycles": ("state/units.py", "import state.ledger"),
 }
 """Contract: a file, and a line in it that the contract forbids."""

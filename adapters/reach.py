@@ -1,0 +1,1 @@
+"""Whether hosts can be reached."""
