@@ -49,24 +49,42 @@ def report() -> None:
 
 
 @report.command()
+@click.option("--png", is_flag=True, help="Draw the picture of the newest day too, as PNG.")
+@click.option("--date", metavar="DATE", help="With --png: the day to draw, YYYY-MM-DD.")
 @_shared
 @pass_options
-def day(options: Options, /, run: str | None, baseline: str | None, as_json: bool) -> None:
+def day(
+    options: Options,
+    /,
+    run: str | None,
+    baseline: str | None,
+    as_json: bool,
+    png: bool,
+    date: str | None,
+) -> None:
     """Write the report of every trading day: final once it rolled, provisional before.
 
     \b
     Example:
       foliod report day
+      foliod report day --png --date 2024-01-17
     """
     from daemon.reports.daily import write_due
 
+    if date is not None and not png:
+        raise click.UsageError("--date says which day --png draws; give both")
     folder = folder_of(options, run)
 
     async def write() -> list[Path]:
         at_ns = await _now_ns(folder)
         beside = await _baseline(options, baseline)
         written = await write_due(folder, at_ns, baseline=beside)
-        return [path for path in written if path.suffix == ".html"]
+        pages = [path for path in written if path.suffix == ".html"]
+        if png:
+            from daemon.reports.picture import write_day_picture
+
+            pages.append(await write_day_picture(folder, date))
+        return pages
 
     _say(options, folder / "reports" / "daily", asyncio.run(write()), as_json)
 

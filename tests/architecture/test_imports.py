@@ -57,6 +57,7 @@ PLANTS = {
     "the loop belongs to runners": ("daemon/runtime/stepper.py", "import asyncio"),
     "HTTP belongs to adapters": ("daemon/wiring.py", "import aiohttp"),
     "Apprise belongs to its adapter": ("daemon/wiring.py", "import apprise"),
+    "matplotlib belongs to the picture of the day": ("daemon/wiring.py", "import matplotlib"),
     "no cycles": ("state/units.py", "import state.ledger"),
 }
 """Contract: a file, and a line in it that the contract forbids."""
