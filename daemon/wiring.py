@@ -44,6 +44,7 @@ from daemon.core.supervisors.exposure import (
 )
 from daemon.core.supervisors.freshness import Freshness
 from daemon.core.supervisors.halts import Halts
+from daemon.core.supervisors.health import HealthJudge
 from daemon.core.supervisors.killswitch import KillSwitch
 from daemon.core.supervisors.news import NewsGate
 from daemon.core.supervisors.position import OnePosition
@@ -153,7 +154,7 @@ def build(settings: Settings, series_keys: set[tuple[str, int]], folder: Path) -
         engines=engines,
         engine_facts=tuple(facts for _, facts in made),
         desk=desk,
-        timers=Timers(desk, alarm, latency_ns=broker.latency_ns),
+        timers=Timers(desk, alarm, latency_ns=broker.latency_ns, judges=_judges(settings)),
         broker=broker,
         pace=pace,
         drawdown=drawdown,
@@ -385,6 +386,22 @@ def notifications(
 def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Secrets:
     """Return where the secrets of these settings are looked for."""
     return Secrets(settings.keys.dir, environ)
+
+
+def _judges(settings: Settings) -> list[Watch]:
+    health = settings.risk.health
+    if not health.is_on:
+        return []
+    most = health.max_drawdown
+    return [
+        HealthJudge(
+            health.min_sharpe,
+            None if most is None else float(most),
+            min_days=health.min_days,
+            days=health.days,
+            halts=health.action == "halt",
+        )
+    ]
 
 
 def run_facts(settings: Settings, *, mode: str, source: str, since_ns: int) -> RunFacts:

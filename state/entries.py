@@ -198,7 +198,7 @@ class AlarmRung(msgspec.Struct, frozen=True, tag=True):
 class HaltSet(msgspec.Struct, frozen=True, tag=True):
     """Entries are halted until cleared, until ``until_ns``, or for the trading day ``day``.
 
-    ``name``: ``operator``, ``r_stop``, ``drawdown``, ``strategy_r_stop/NAME``,
+    ``name``: ``operator``, ``r_stop``, ``drawdown``, ``health``, ``strategy_r_stop/NAME``,
     ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
     """
 
@@ -314,6 +314,23 @@ class DayRolled(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     positions: tuple[DayPosition, ...] = ()
 
 
+class HealthJudged(msgspec.Struct, frozen=True, tag=True):
+    """The health gate judged the last ``days`` portfolio days, trading day ``day`` included.
+
+    ``sharpe`` is of their returns, a year, None where it is not defined; ``drawdown`` the largest
+    fall of their equity as a fraction. ``problems`` has a sentence for each threshold that is not
+    kept; ``action`` is what was to follow: ``alert`` or ``halt``.
+    """
+
+    at_ns: int
+    day: int
+    days: int
+    sharpe: float | None
+    drawdown: float
+    problems: tuple[str, ...]
+    action: str
+
+
 Entry = (
     PortfolioOpened
     | InstrumentSet
@@ -337,4 +354,5 @@ Entry = (
     | EquityMarked
     | CashMoved
     | DayRolled
+    | HealthJudged
 )

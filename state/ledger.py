@@ -25,6 +25,7 @@ from state.entries import (
     Filled,
     HaltCleared,
     HaltSet,
+    HealthJudged,
     InstrumentSet,
     IntentRecorded,
     KillChanged,
@@ -38,6 +39,7 @@ from state.entries import (
 from state.errors import LedgerError
 from state.orders import TERMINAL, TRANSITIONS, OrderEvent, OrderState
 from state.portfolio import (
+    ClosedDay,
     CountedEntry,
     DayStats,
     ExitFact,
@@ -51,6 +53,9 @@ from state.units import HOUR_NS
 _LOOK_BACK_NS: Final = 72 * HOUR_NS
 _DAYS_KEPT: Final = 3
 _EXECUTIONS_KEPT: Final = 1024
+CLOSED_DAYS_KEPT: Final = 366
+HEALTH: Final = "health"
+"""The halt of the health gate."""
 _RECENT_KEPT: Final = 10
 _NEWS: Final = {
     event.value: event
@@ -319,6 +324,9 @@ def _halt(portfolio: Portfolio, entry: HaltSet) -> None:
 
 def _unhalt(portfolio: Portfolio, entry: HaltCleared) -> None:
     portfolio.halts.pop(entry.name, None)
+    if entry.name == HEALTH:
+        # Whoever resets it has judged these days: what comes is judged without them.
+        portfolio.closed_days = []
 
 
 def _kill(portfolio: Portfolio, entry: KillChanged) -> None:
@@ -349,6 +357,10 @@ def _cash_moved(portfolio: Portfolio, entry: CashMoved) -> None:
 def _day_rolled(portfolio: Portfolio, entry: DayRolled) -> None:
     if entry.next_day <= portfolio.day:
         raise LedgerError(f"the trading day cannot go from {portfolio.day} to {entry.next_day}")
+    moved = portfolio.deposits - portfolio.day_start_deposits
+    closed = ClosedDay(entry.day, entry.start_equity, entry.end_equity, moved)
+    portfolio.closed_days = [*portfolio.closed_days[-(CLOSED_DAYS_KEPT - 1) :], closed]
+    portfolio.day_start_deposits = portfolio.deposits
     portfolio.day = entry.next_day
     portfolio.day_start_equity = portfolio.marked_equity = entry.end_equity
     portfolio.days.setdefault(entry.next_day, DayStats(entry.next_day))
@@ -384,4 +396,5 @@ _FOLDS: Final[dict[type, Callable[[Portfolio, Any], None]]] = {
     EquityMarked: _marked,
     CashMoved: _cash_moved,
     DayRolled: _day_rolled,
+    HealthJudged: _nothing,
 }

@@ -77,6 +77,15 @@ class DayStats(msgspec.Struct):
     strategy_pnl: dict[str, Decimal] = msgspec.field(default_factory=dict)
 
 
+class ClosedDay(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A portfolio day that rolled: equity at mark at both ends, and money that moved in."""
+
+    day: int
+    start: Decimal
+    end: Decimal
+    moved: Decimal
+
+
 class CountedEntry(msgspec.Struct, frozen=True, gc=False):
     """An accepted entry that counts for pacing and for the strategy's day, from ``at_ns`` on."""
 
@@ -109,6 +118,8 @@ class Portfolio(msgspec.Struct):
     id and holds open orders only. ``days`` keeps the trading days that may still matter (the last
     three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any limit looks back.
     ``made_by`` is the configuration's hash and the version of the last run.
+    ``closed_days`` keeps the last 366 days that rolled, since the health gate was last reset;
+    ``day_start_deposits`` is what ``deposits`` was when the present day began.
     ``executions`` remembers the last 1024 execution ids (value: trading day), so that a repeated
     fill is known as one.
     """
@@ -144,6 +155,8 @@ class Portfolio(msgspec.Struct):
     trades: int = 0
     executions: dict[str, int] = msgspec.field(default_factory=dict)
     made_by: tuple[str, str] = ("", "")
+    closed_days: list[ClosedDay] = msgspec.field(default_factory=list)
+    day_start_deposits: Decimal = Decimal(0)
 
     def leaving(self, trade_id: str) -> int:
         """Return how many lots of a trade its exit orders in flight will close (a view)."""

@@ -27,6 +27,16 @@ GATES: Final = (
         "`foliod status` shows since when. Clear the cause, then resume; a halt of a breaker is "
         "reset by its name.",
     ),
+    Reason(
+        "HEALTH_BELOW",
+        "halts",
+        "The health gate judged the portfolio's last days at the end of a day, and a threshold was "
+        "not kept. Entries are halted under the name `health`; positions keep their protection.",
+        "Sharpe ratio of the daily returns, or largest fall of the days' equity",
+        "the least Sharpe ratio, or the largest drawdown, of `[risk.health]`",
+        "Find out what changed (`foliod report month`). `foliod reset health` lifts it and begins "
+        "the record of days anew, so that it is judged again after `min_days`.",
+    ),
     allow(
         "HALTS_CLEAR",
         "halts",

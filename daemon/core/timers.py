@@ -6,12 +6,12 @@ due at T rings after the bars closing at T, in (instant, name) order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from daemon.core.desk import Desk
 from daemon.core.effects import Batch, Cancel
-from daemon.core.supervision import Alarm
+from daemon.core.supervision import Alarm, Watch
 from state.entries import AlarmRung
 from state.orders import OrderState
 from state.portfolio import OpenOrder, Position, engine_key
@@ -32,9 +32,20 @@ class Due(NamedTuple):
 class Timers:
     """Names the next alarm and rings what is due."""
 
-    def __init__(self, desk: Desk, end_of_day: Alarm, *, latency_ns: int = 0) -> None:
-        """Watch the desk's portfolio; ``latency_ns`` is how long an order takes to the market."""
+    def __init__(
+        self,
+        desk: Desk,
+        end_of_day: Alarm,
+        *,
+        latency_ns: int = 0,
+        judges: Sequence[Watch] = (),
+    ) -> None:
+        """Watch the desk's portfolio; ``latency_ns`` is how long an order takes to the market.
+
+        ``judges`` look when the end of the day rings, and only then.
+        """
         self._desk = desk
+        self._judges = tuple(judges)
         self._end_of_day = end_of_day
         self._latency_ns = latency_ns
         self._end_of_day_ns = NEVER_NS
@@ -128,12 +139,20 @@ class Timers:
             batch.effects.extend(after.effects)
         return batch
 
+    def _judge(self, now_ns: int) -> Batch | None:
+        """Ask the judges; None when none has anything to say."""
+        if not self._judges:
+            return None
+        marks = self._desk.marks(now_ns)
+        entries = [entry for judge in self._judges for entry in judge.look(marks)]
+        return self._desk.halted(entries) if entries else None
+
     def _after(self, due: Due, now_ns: int) -> Batch | None:
         desk = self._desk
         portfolio = desk.portfolio
         if due.kind == "end_of_day":
             self._end_of_day_ns = self._end_of_day.next_due_ns(due.due_ns)
-            return None
+            return self._judge(now_ns)
         if due.kind == "rearm":
             self._rearmed_ns = due.due_ns
             return desk.look(desk.marks(now_ns))

@@ -15,11 +15,12 @@ from typing import Final
 
 import msgspec
 
+from daemon.core.day_measures import ReturnsSoFar, Sharpe
 from daemon.core.plain import markdown
 from daemon.reports import svg
 from daemon.reports.comparison import Baseline, Comparison, comparison_table
 from daemon.reports.html import page
-from daemon.reports.metrics import ReturnsSoFar, Sharpe, max_drawdown
+from daemon.reports.metrics import max_drawdown
 from daemon.reports.tally import (
     Extreme,
     Gates,

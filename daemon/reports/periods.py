@@ -17,12 +17,12 @@ from typing import Final
 
 import msgspec
 
+from daemon.core.day_measures import Drawdown, ReturnsSoFar, Sharpe
 from daemon.core.plain import markdown
 from daemon.reports import svg
 from daemon.reports.comparison import Baseline, Comparison, comparison_table
 from daemon.reports.daily import denials_table, present_day
 from daemon.reports.html import page
-from daemon.reports.metrics import Drawdown, ReturnsSoFar, Sharpe
 from daemon.reports.tally import (
     Extreme,
     Gates,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from daemon.core.day_measures import Drawdown, ReturnsSoFar, Sharpe
 from daemon.core.plain import markdown, plain
 from daemon.reports.daily import denials_table
-from daemon.reports.metrics import Drawdown, ReturnsSoFar, Sharpe
 from daemon.reports.tally import (
     Extreme,
     Gates,

@@ -17,6 +17,7 @@ from state.entries import (
     Filled,
     HaltCleared,
     HaltSet,
+    HealthJudged,
     KillChanged,
 )
 from state.ledger import trade_r
@@ -47,6 +48,7 @@ class Announcer:
             HaltCleared: self._cleared,
             KillChanged: self._kill,
             EngineQuarantined: self._quarantined,
+            HealthJudged: self._judged,
         }
 
     def take(self, seq: int, entry: Entry) -> None:
@@ -119,6 +121,11 @@ class Announcer:
         key = engine_key(entry.symbol, entry.strategy)
         text = f"{entry.error}\nIt decides nothing more; its position stays protected."
         self._say("quarantine", f"quarantine/{key}", f"quarantined: {key}", text, entry.at_ns)
+
+    def _judged(self, entry: HealthJudged) -> None:
+        if entry.problems and entry.action == "alert":
+            text = "\n".join(entry.problems)
+            self._say(HEALTH, "health", "the health gate says no", text, entry.at_ns)
 
     def _book(self) -> str:
         """Say in one line what is open, and the day so far."""

@@ -29,6 +29,7 @@ from state.entries import (
     Filled,
     HaltCleared,
     HaltSet,
+    HealthJudged,
     InstrumentSet,
     IntentRecorded,
     KillChanged,
@@ -208,6 +209,7 @@ _PLAIN: Final = (
     CooldownCleared,
     EngineQuarantined,
     CashMoved,
+    HealthJudged,
 )
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from daemon.core.day_measures import ReturnsSoFar
 from daemon.reports.metrics import (
-    ReturnsSoFar,
     expectancy_r,
     max_drawdown,
     profit_factor,
