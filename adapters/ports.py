@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -49,3 +49,23 @@ class Notifier(Protocol):
 
     async def close(self) -> None:
         """Give up what is held; ``send`` is not called again."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What became of asking a broker whether it takes our credentials.
+
+    ``refused`` is the broker's own word; ``unreachable`` says nothing of the credentials. ``text``
+    goes on after the broker's name and holds no secret.
+    """
+
+    outcome: Literal["ok", "refused", "unreachable"]
+    text: str
+
+
+class BrokerAccess(Protocol):
+    """Asks a broker whether our credentials are good. ``name`` is for the finding."""
+
+    name: str
+
+    def check(self) -> Access:
+        """Ask once, within a time limit of its own; never raises, changes nothing there."""

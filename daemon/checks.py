@@ -7,25 +7,30 @@ each bar file the beginning only.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from adapters.brokers.access import PaperAccess
 from adapters.feeds.files.reach import reach
 from adapters.feeds.files.source import BarSource, open_bars
 from adapters.feeds.resample import interval_text
+from adapters.kill_file import FILE
 from adapters.news import read_events
+from adapters.ports import BrokerAccess
 from config.fingerprint import fingerprint
+from config.secrets import Secrets
 from config.settings import BarsSettings, Settings
 from config.settings_strategies import StrategySettings
-from daemon.runtime import machine, run_index
+from daemon.runtime import machine, run_index, surroundings
 from daemon.runtime.bar_files import BarFile, assign, spec_of
 from daemon.runtime.home import check_home
 from daemon.runtime.machine import Finding
 from daemon.runtime.run_folder import DATABASE
-from daemon.wiring import build, engine_of, holidays_of, intervals_of
-from state.errors import FoliodError, JournalError
+from daemon.runtime.surroundings import Endpoint
+from daemon.wiring import build, endpoints, engine_of, holidays_of, intervals_of, secrets_of
+from state.errors import ConfigError, FoliodError, JournalError
 from state.instruments import Grid
 from state.journal import last_seq
 from state.lock import holder, is_held
@@ -36,20 +41,25 @@ HORIZON_DAYS: Final = 60
 """A calendar that ends within so many days is warned of."""
 NEWS_GAP_NS: Final = 7 * DAY_NS
 """A news file that ends so long before the bars is warned of."""
-CONTROL: Final = "control"
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What is checked: settings, where they came from, where runs go, and the present instant.
 
-    ``folder`` is that of the configuration: relative strategy files and ``control`` are there.
+    ``folder`` is that of the configuration: relative strategy files are there. ``environ`` may hold
+    secrets. ``online``: endpoints are reached for. ``access`` is the broker's; ``endpoints`` are
+    feeds to be reached beside the notifications' own.
     """
 
     settings: Settings
     files: tuple[Path, ...]
     data_dir: Path
     now_ns: int
+    environ: Mapping[str, str] = field(default_factory=dict)
+    online: bool = False
+    access: BrokerAccess = field(default_factory=PaperAccess)
+    endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -74,7 +84,7 @@ class _Bars:
 def check(ground: Ground) -> list[Finding]:
     """Check everything that hangs on the configuration."""
     bars = _Bars()
-    found = [*_configuration(ground), *_folders(ground)]
+    found = [*_configuration(ground), *_folders(ground), *_surroundings(ground)]
     found += _files(ground, bars)
     found += _series(ground, bars)
     found += _calendars(ground, bars)
@@ -105,12 +115,41 @@ def _folders(ground: Ground) -> Iterator[Finding]:
     folders = {
         "data": ground.data_dir,
         "runs": ground.data_dir / run_index.RUNS,
-        CONTROL: ground.folder / CONTROL,
+        "control": ground.settings.control.dir,
     }
     found = [machine.folder(name, path) for name, path in folders.items()]
     yield from found
     if found[0].level != "fail":
         yield machine.disk(ground.data_dir, shutil.disk_usage(ground.data_dir).free)
+
+
+def _surroundings(ground: Ground) -> Iterator[Finding]:
+    settings = ground.settings
+    yield surroundings.hours(settings.check, ground.now_ns)
+    yield surroundings.kill_file(settings.control.dir / FILE)
+    yield surroundings.database(ground.data_dir / settings.portfolio.id / DATABASE)
+    yield surroundings.broker(ground.access)
+    known, names = secrets_of(settings, ground.environ), settings.notify.secret_names()
+    yield from surroundings.secrets(known, names, settings.keys.dir)
+    yield from _notifications(ground, known)
+    if ground.online:
+        notify = surroundings.notify_endpoints(known, settings.notify)
+        yield from surroundings.online([*ground.endpoints, *notify])
+
+
+def _notifications(ground: Ground, known: Secrets) -> Iterator[Finding]:
+    """Make the notifications, as the daemon would; a missing secret has its own line already."""
+    names = ground.settings.notify.secret_names()
+    if not names:
+        yield Finding("ok", "notifications", "none: [notify] names no endpoint")
+    elif not any(known.fact(name).problem for name in names):
+        try:
+            endpoints(ground.settings, ground.environ)
+        except ConfigError as problem:
+            remedy = "put the right address there; docs/how-to/notifications.md shows how"
+            yield _fail("notifications", problem, remedy)
+        else:
+            yield Finding("ok", "notifications", f"{len(names)} endpoints; `foliod notify test`")
 
 
 # Bars ---------------------------------------------------------------------------------------------

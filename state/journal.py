@@ -130,6 +130,20 @@ def read_snapshots(path: Path) -> list[tuple[int, codec.Snapshot]]:
     return found
 
 
+def damage(path: Path) -> str:
+    """Look through the whole database; return the first thing that is wrong, or nothing.
+
+    Raises:
+        JournalError: there is no journal at ``path``, or it cannot be read.
+    """
+    with closing(open_for_reading(path)) as connection:
+        try:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as problem:
+            raise JournalError(f"{path} cannot be read: {problem}") from problem
+    return "" if found == "ok" else " ".join(str(found).split())
+
+
 def journal_bytes_digest(path: Path) -> str:
     """Return the chain over every payload, computed anew: equal journals, equal text (32 hex).
 

@@ -26,9 +26,10 @@ _INIT: Final = "`foliod init` makes a commented one; `foliod config schema` list
 
 
 @click.command()
+@click.option("--online", is_flag=True, help="Reach for the hosts of feeds and notifications too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_options
-def check(options: Options, /, as_json: bool) -> None:
+def check(options: Options, /, online: bool, as_json: bool) -> None:
     """Check everything that a run needs; print every finding, and its remedy.
 
     Missing folders are created; nothing else is changed. Exit status 0: nothing fails (there may be
@@ -37,11 +38,12 @@ def check(options: Options, /, as_json: bool) -> None:
     \b
     Example:
       foliod -c london.toml check
+      foliod -c london.toml check --online
     """
     from adapters.clock import SystemClock
 
     with redirect_stdout(sys.stderr):  # a strategy may print when it is imported
-        found, code = findings(options, SystemClock())
+        found, code = findings(options, SystemClock(), online=online)
     if options.json or as_json:
         import msgspec
 
@@ -54,11 +56,13 @@ def check(options: Options, /, as_json: bool) -> None:
         sys.exit(code)
 
 
-def findings(options: Options, clock: Clock) -> tuple[list[Finding], ExitCode]:
+def findings(
+    options: Options, clock: Clock, *, online: bool = False
+) -> tuple[list[Finding], ExitCode]:
     """Check the machine and the configuration; return what was found and the exit status."""
     from config.load import load
     from config.locate import config_paths
-    from daemon.runtime.machine import Finding, machine
+    from daemon.runtime.machine import Finding, disk_clock, machine
 
     found = [*machine(clock)]
     try:
@@ -71,7 +75,9 @@ def findings(options: Options, clock: Clock) -> tuple[list[Finding], ExitCode]:
     from daemon.checks import check as look
 
     data_dir = options.data_dir or settings.portfolio.data_dir
-    found += look(Ground(settings, files, data_dir, clock.now_ns()))
+    ground = Ground(settings, files, data_dir, clock.now_ns(), os.environ, online)
+    found += look(ground)
+    found.append(disk_clock(clock, data_dir))
     failed = any(one.level == "fail" for one in found)
     return found, ExitCode.NO if failed else ExitCode.OK
 

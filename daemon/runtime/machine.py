@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from adapters.clock import Sync, sync
 from adapters.ports import Clock
 from daemon.runtime.ownership import check_ownership
 from state.errors import ConfigError
@@ -27,6 +28,8 @@ DAY_S: Final = 86_400
 MIB: Final = 1 << 20
 DISK_WARN_BYTES: Final = 1024 * MIB
 DISK_FAIL_BYTES: Final = 100 * MIB
+SKEW_WARN_S: Final = 1.0
+"""A clock that may be further off, or a disk whose clock is, is warned of."""
 SOUND_SQLITE: Final = (3, 51, 3)
 """From this version on two writing connections are safe too."""
 _FIRST_YEAR, _LAST_YEAR = 2024, 2100
@@ -51,6 +54,7 @@ def machine(clock: Clock) -> Iterator[Finding]:
     """Yield what is found of everything that depends on no configuration."""
     yield ownership(check_ownership)
     yield clock_runs(clock)
+    yield clock_kept(sync())
     yield database_library(sqlite_version())
     yield zone_data(_version("tzdata"), clock.now_ns())
     yield event_loop(is_there=find_spec("uvloop") is not None)
@@ -76,6 +80,45 @@ def clock_runs(clock: Clock) -> Finding:
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
         return Finding("fail", "clock", f"says {utc_text(now)}, which cannot be", remedy)
     return Finding("ok", "clock", utc_text(now // SECOND_NS * SECOND_NS))
+
+
+def clock_kept(state: Sync | None) -> Finding:
+    """Say whether the kernel's clock is kept by NTP, as far as the kernel knows.
+
+    No server is asked: what is reached over a network is no check of a machine.
+    """
+    if state is None:
+        return Finding("ok", "clock sync", "the kernel does not say whether its clock is kept")
+    off = f"off by at most {state.max_error_s:.3f} s"
+    remedy = "keep the clock by NTP (timedatectl set-ntp true); in a container: on its host"
+    if not state.is_kept:
+        return Finding("warn", "clock sync", "nothing keeps the clock (NTP)", remedy)
+    if state.max_error_s > SKEW_WARN_S:
+        return Finding("warn", "clock sync", f"kept by NTP, but {off}", remedy)
+    return Finding("ok", "clock sync", f"kept by NTP, {off}")
+
+
+def disk_clock(clock: Clock, folder: Path) -> Finding:
+    """Say whether a file made now is stamped by the clock that the program reads."""
+    before_ns = clock.now_ns()
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            disk_ns = os.fstat(file.fileno()).st_mtime_ns
+    except OSError as problem:
+        found = f"no file can be made in {folder}: {problem.strerror}"
+        return Finding("warn", "clock of the disk", found, f"ls -ld {folder}")
+    return stamped(folder, before_ns, disk_ns, clock.now_ns())
+
+
+def stamped(folder: Path, before_ns: int, disk_ns: int, after_ns: int) -> Finding:
+    """Say whether a file's stamp lies between two readings of the clock."""
+    skew_s = max(before_ns - disk_ns, disk_ns - after_ns, 0) / SECOND_NS
+    found = f"files in {folder} are stamped by the same clock"
+    if skew_s <= SKEW_WARN_S:
+        return Finding("ok", "clock of the disk", found)
+    found = f"files in {folder} are stamped {skew_s:.1f} s off this machine's clock"
+    remedy = "keep both clocks by NTP, or name a portfolio.data_dir on a local disk"
+    return Finding("warn", "clock of the disk", found, remedy)
 
 
 def database_library(version: tuple[int, ...]) -> Finding:

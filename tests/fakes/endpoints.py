@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -61,6 +62,27 @@ async def serving(endpoint: Endpoint, path: str = "/hook") -> AsyncIterator[Endp
         if endpoint.hold is not None:
             endpoint.hold.set()
         await runner.cleanup()
+
+
+@contextlib.contextmanager
+def serving_apart(endpoint: Endpoint, path: str = "/hook") -> Iterator[Endpoint]:
+    """Serve an endpoint on a thread with a loop of its own, for callers that block or have one."""
+    ready, loop, ending = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(endpoint, path):
+            ready.set()
+            await ending.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield endpoint
+    finally:
+        loop.call_soon_threadsafe(ending.set)
+        thread.join()
+        loop.close()
 
 
 def dead_port() -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.endpoints import Endpoint, dead_port, serving
+from tests.fakes.endpoints import Endpoint, dead_port, serving_apart
 from tests.small_runs import call, make_home, replayed
 
 FILE, VARIABLE, CREDENTIAL, LOOSE = (f"CANARY-{name}-4711" for name in ("F", "V", "C", "L"))
@@ -118,21 +116,8 @@ def test_nothing_configured(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 @pytest.fixture
 def server() -> Iterator[Endpoint]:
     """Serve an endpoint on a thread of its own, since the command has a loop of its own."""
-    endpoint, ready, loop = Endpoint(), threading.Event(), asyncio.new_event_loop()
-
-    async def serve(ending: asyncio.Event) -> None:
-        async with serving(endpoint):
-            ready.set()
-            await ending.wait()
-
-    ending = asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(ending)))
-    thread.start()
-    assert ready.wait(20)
-    yield endpoint
-    loop.call_soon_threadsafe(ending.set)
-    thread.join()
-    loop.close()
+    with serving_apart(Endpoint()) as endpoint:
+        yield endpoint
 
 
 def test_a_message_that_arrives(
