@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from daemon.cli.options import Options, pass_options
+from daemon.core.plain import plain
 from state.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -94,6 +95,6 @@ def lines(found: list[Finding]) -> Iterator[str]:
 
 def _wrapped(label: str, text: str) -> Iterator[str]:
     width = _WIDTH - _LEVEL - _WHAT
-    parts = textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+    parts = textwrap.wrap(plain(text), width, break_on_hyphens=False, break_long_words=False)
     for place, part in enumerate(parts or [""]):
         yield f"{label if place == 0 else '':<{_LEVEL + _WHAT}}{part}"

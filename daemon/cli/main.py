@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import click
 
 from daemon.cli.options import Options
+from daemon.core.plain import plain
 from state.errors import ExitCode, FoliodError
 
 VERBS: Final = {
@@ -153,7 +154,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _say(text: str, code: ExitCode) -> ExitCode:
     for line in text.splitlines() or [""]:
-        click.echo(f"foliod: {line}", err=True)
+        click.echo(f"foliod: {plain(line)}", err=True)
     return code
 
 

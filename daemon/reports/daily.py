@@ -76,6 +76,7 @@ class DayReport(msgspec.Struct, frozen=True):
     open_positions: int
     notes: str | None
     baseline: Comparison | None = None
+    by_version: list[Group] = []
 
 
 class _Found(msgspec.Struct):
@@ -242,6 +243,7 @@ def _report(
         open_positions=day.open_positions,
         notes=None,
         baseline=found.baseline.compare(tally, day.day, day.day) if found.baseline else None,
+        by_version=tally.by_version(),
     )
 
 
@@ -307,6 +309,7 @@ def text(report: DayReport) -> str:
     ]
     lines += _table("By strategy", report.by_strategy, money)
     lines += _table("By symbol", report.by_symbol, money)
+    lines += _table("By version", report.by_version, money)
     lines += denials_table(report.denials)
     lines += comparison_table(report.baseline)
     if report.notes is not None:
