@@ -29,6 +29,7 @@ from adapters.ports import Message
 from config.load import load
 from config.settings import Settings
 from daemon.runtime.notifications import INBOX, Limits, Notifications
+from daemon.runtime.notify_thread import NotifyThread
 from daemon.trading import Hooks, Trading
 from state.units import NEVER_NS
 
@@ -112,12 +113,12 @@ async def one_run(settings: Settings, mode: str, folder: Path, pause_s: float) -
         async with endpoint(mode) as url:
             hook = Webhook("bench", url, 10.0)
             notifications = Notifications([hook], folder / "notify", Limits(), lambda _: None)
-            task = asyncio.create_task(notifications.run())
+            thread = NotifyThread(notifications, lambda _: None)
+            thread.start()
             times = await loop.run_in_executor(
                 desk, stepped, settings, folder / "home", notifications, pause_s
             )
-            task.cancel()
-            await asyncio.wait({task})
+            await asyncio.to_thread(thread.stop, 0.0)
             return times
 
 

@@ -376,7 +376,7 @@ def notifications(
 ) -> Notifications:
     """Make the notifications of a portfolio whose folder is ``home``, where messages wait.
 
-    ``note`` takes lines for the log, on the loop's thread.
+    ``note`` takes lines for the log, on the thread that notifies.
     """
     notify = settings.notify
     limits = Limits(notify.fold_s, notify.per_minute, notify.spool_max)

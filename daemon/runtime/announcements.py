@@ -37,11 +37,12 @@ class Announcer:
     def __init__(
         self, portfolio: Portfolio, levels: Mapping[str, str], offer: Callable[[Message], None]
     ) -> None:
-        """Begin at what is open now."""
+        """Bind. Until ``started`` nothing is told: recovery decides again what was told before."""
         self._portfolio = portfolio
         self._levels = levels
         self._offer = offer
-        self._open = {one.trade_id: one for one in portfolio.positions.values()}
+        self._has_begun = False
+        self._open: dict[str, Position] = {}
         self._makers: dict[type, Callable[[Any], None]] = {
             Filled: self._filled,
             HaltSet: self._halt,
@@ -53,12 +54,14 @@ class Announcer:
 
     def take(self, seq: int, entry: Entry) -> None:
         """Make the message of entry number ``seq``, which was just applied, if it has one."""
-        make = self._makers.get(type(entry))
+        make = self._makers.get(type(entry)) if self._has_begun else None
         if make is not None:
             make(entry)
 
     def started(self, lines: list[str], at_ns: int) -> None:
-        """Say that the daemon came up, and what it found."""
+        """Say that the daemon came up, and what it found; entries are told from now on."""
+        self._has_begun = True
+        self._open = {one.trade_id: one for one in self._portfolio.positions.values()}
         self._say("start", "start", "started", "\n".join(lines), at_ns)
 
     def stopped(self, reason: str, at_ns: int) -> None:

@@ -2,8 +2,9 @@
 
 Whoever trades calls ``offer`` and nothing else: it appends to a bounded queue, and neither blocks,
 waits nor raises, whatever an endpoint or the disk does. All else happens in tasks of its own, the
-disk on threads. A message is delivered at least once: a process killed between the delivery and its
-note on disk sends it again, under the same ``id``.
+disk on threads; ``daemon.runtime.notify_thread`` has a loop for them alone. A message is delivered
+at least once: a process killed between the delivery and its note on disk sends it again, under the
+same ``id``.
 """
 
 from __future__ import annotations
@@ -185,8 +186,8 @@ class Notifications:
     ) -> None:
         """Open a spool below ``folder`` for each notifier.
 
-        ``note`` takes lines for the log, from the loop's thread. ``hide`` takes secrets out of a
-        text.
+        ``note`` takes lines for the log, on the thread of the loop that works. ``hide`` takes
+        secrets out of a text.
         """
         self._inbox: deque[Message] = deque()
         self._note = note

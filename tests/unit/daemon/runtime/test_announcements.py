@@ -20,7 +20,8 @@ def told(entries: Sequence[Entry], portfolio: Portfolio | None = None) -> list[M
     """Apply entries one by one, as a stepper does, and return the messages."""
     found: list[Message] = []
     book = portfolio or Portfolio()
-    announcer = Announcer(book, LEVELS, found.append)
+    announcer = Announcer(book, {**LEVELS, "start": "off"}, found.append)
+    announcer.started([], 0)
     for seq, entry in enumerate(entries, start=book.seq + 1):
         apply(book, seq, entry)
         announcer.take(seq, entry)
@@ -74,6 +75,17 @@ def test_what_must_not_wait() -> None:
     assert "foliod reset kill" in found[0].text
     assert found[2].title == "main: quarantined: EURUSD/mine"
     assert "Traceback" not in found[2].text
+
+
+def test_recovery_tells_nothing_twice() -> None:
+    """Entries that are decided once more before the start was told make no message."""
+    found: list[Message] = []
+    book = Portfolio()
+    announcer = Announcer(book, LEVELS, found.append)
+    for seq, entry in enumerate(two_days(), start=1):
+        apply(book, seq, entry)
+        announcer.take(seq, entry)
+    assert found == []
 
 
 def test_levels() -> None:
