@@ -65,8 +65,9 @@ class EventsFile:
             Filled: self._filled,
             PlanSet: self._plan,
             HaltSet: _halt,
-            WideningRefused: _refused_widening,
+            WideningRefused: _dated,
             DayRolled: self._day,
+            HealthJudged: _dated,
             **dict.fromkeys(_PLAIN, _plain),
         }
 
@@ -209,7 +210,6 @@ _PLAIN: Final = (
     CooldownCleared,
     EngineQuarantined,
     CashMoved,
-    HealthJudged,
 )
 
 
@@ -246,5 +246,5 @@ def _halt(entry: HaltSet) -> dict[str, Any]:
     }
 
 
-def _refused_widening(entry: WideningRefused) -> dict[str, Any]:
+def _dated(entry: WideningRefused | HealthJudged) -> dict[str, Any]:
     return {**_plain(entry), "day": _date(entry.day)}

@@ -25,13 +25,13 @@ from daemon.runtime.run_views import RunViews
 from daemon.runtime.status_file import StatusFile
 from daemon.runtime.status_lines import Follower, last_lines, last_status
 from daemon.runtime.trade_log import COLUMNS, ClosedTrades, TradeLog, safe_text
-from state.entries import Entry, HaltSet
+from state.entries import Entry, HaltSet, HealthJudged
 from state.instruments import Grid
 from state.ledger import apply
 from state.portfolio import Portfolio
 from state.units import DAY_NS, HOUR_NS, MINUTE_NS
 from tests.builders import eurusd
-from tests.run_folders import T0, beginning, closing, opening, two_days
+from tests.run_folders import DAY_ONE, T0, beginning, closing, opening, two_days
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -156,6 +156,14 @@ def test_a_fill_is_written_in_prices_and_quantities(tmp_path: Path) -> None:
     assert (found["fill"], found["quantity"], found["leg"]) == ("1.05100", "1000", "target")
     assert (found["pnl"], found["fee"], found["day"]) == ("1.00", "0.05", "2017-01-05")
     assert (found["ts"], found["side"]) == ("2017-01-05T09:00:00Z", "short")
+
+
+def test_a_judgement_is_written_with_its_day(tmp_path: Path) -> None:
+    """A4: what the health gate said stands in the events, its day as a date."""
+    judged = HealthJudged(T0, DAY_ONE, 20, -1.5, 0.1, ("Sharpe ...",), "alert")
+    (line,) = events(tmp_path, [judged])
+    assert (line["kind"], line["day"], line["days"]) == ("HealthJudged", "2017-01-05", 20)
+    assert (line["sharpe"], line["problems"]) == (-1.5, ["Sharpe ..."])
 
 
 def test_a_decision_keeps_every_verdict(tmp_path: Path) -> None:
