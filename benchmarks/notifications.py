@@ -28,6 +28,7 @@ from adapters.notify.webhook import Webhook
 from adapters.ports import Message
 from config.load import load
 from config.settings import Settings
+from daemon.runtime.at_once import at_once
 from daemon.runtime.notifications import INBOX, Limits, Notifications
 from daemon.runtime.notify_thread import NotifyThread
 from daemon.trading import Hooks, Trading
@@ -88,13 +89,13 @@ def stepped(
 
     home.mkdir(parents=True)
     trading = Trading(settings, home, Path(), Hooks(tell=tell))
-    trading.begin_run()
+    at_once(trading.begin_run())
     for _ in range(PACED_INSTANTS if pause_s else INSTANTS):
         if trading.coming() is None:
             break
         instant, before = trading.take(), changes[0]
         begun_ns = clock.now_ns()
-        trading.step(instant)
+        at_once(trading.step(instant))
         if changes[0] != before:
             times.append((clock.now_ns() - begun_ns) / 1e3)
             if pause_s:

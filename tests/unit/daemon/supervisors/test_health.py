@@ -14,6 +14,7 @@ from config.load import load
 from config.settings import Settings
 from daemon.core.commands import Command
 from daemon.core.supervisors.health import HealthJudge
+from daemon.runtime.at_once import at_once
 from state.entries import (
     AlarmRung,
     CashMoved,
@@ -228,7 +229,7 @@ def test_a_reset_begins_anew(settings: Settings, tmp_path: Path) -> None:
     while "health" not in held.halts and go_on(trading, 1):
         pass
     at_ns = trading.now_ns + SECOND_NS
-    trading.give(Command(at_ns, "reset", "health", "looked at"))
+    at_once(trading.give(Command(at_ns, "reset", "health", "looked at")))
     assert "health" not in held.halts
     finish(trading)
     later = [one for one in journal_of(tmp_path) if one.at_ns > at_ns]
