@@ -292,6 +292,8 @@ def _open_trade(portfolio: Portfolio, trade_id: str, what: str) -> Position:
 
 def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
     position = _open_trade(portfolio, entry.trade_id, "a plan")
+    if isinstance(entry.widened_day, int):
+        _asked_to_widen(position, entry.widened_day)
     if position.initial_stop_ticks is None:
         position.initial_stop_ticks = entry.stop_ticks
     if entry.reason == "ENTRY":
@@ -299,10 +301,8 @@ def _plan(portfolio: Portfolio, entry: PlanSet) -> None:
     position.stop_ticks = entry.stop_ticks
     position.target_ticks = entry.target_ticks
     position.time_stop_ns = entry.time_stop_ns
-    distance, day = entry.trail_distance, entry.widened_day
+    distance = entry.trail_distance
     position.trail_distance = distance if isinstance(distance, float) else None
-    if isinstance(day, int):
-        _asked_to_widen(position, day)
 
 
 def _widening_refused(portfolio: Portfolio, entry: WideningRefused) -> None:

@@ -29,11 +29,12 @@ from state.entries import (
     KillChanged,
     OrderChanged,
     PlanSet,
+    WideningRefused,
 )
 from state.errors import LedgerError
 from state.ledger import apply
 from state.units import MINUTE_NS, NEVER_NS
-from tests.journals import DAY, fill, fold, intent, opening
+from tests.journals import DAY, fill, fold, intent, journal, opening
 
 START = Decimal(100_000)
 ENGINES = ("ORB", "LSG", "EMA")
@@ -296,12 +297,35 @@ def test_a_hole_in_the_sequence_is_refused(data: st.DataObject, step: int) -> No
     assert codec.encode_snapshot(portfolio) == before
 
 
+def test_a_plan_is_widened_once_a_trading_day() -> None:
+    """S5: done or refused, the day is spent; an older day or the same one again stops the fold."""
+    portfolio = fold(journal())
+    position = next(iter(portfolio.positions.values()))
+    name = position.trade_id
+    refused = WideningRefused(1, name, "EURUSD", "ORB", 9, "OVERNIGHT_RISK", "2", "1")
+    apply(portfolio, portfolio.seq + 1, refused)
+    stop = position.stop_ticks
+    for day in (9, 8):
+        again = PlanSet(2, name, 1, None, NEVER_NS, Decimal(20), "WIDENED", widened_day=day)
+        with pytest.raises(LedgerError, match="once per trading day"):
+            apply(portfolio, portfolio.seq + 1, again)
+        assert (position.stop_ticks, position.widened_day) == (stop, 9)
+    apply(
+        portfolio,
+        portfolio.seq + 1,
+        PlanSet(3, name, 109_900, None, NEVER_NS, Decimal(20), "WIDENED", widened_day=10),
+    )
+    assert (position.stop_ticks, position.widened_day) == (109_900, 10)
+    assert position.initial_stop_ticks == stop
+
+
 def _impossible(model: Model) -> list[Entry]:
     """Return entries that contradict what the model believes."""
     now = model.now_ns
     found: list[Entry] = [
         OrderChanged(now, "nobody", "ACCEPT"),
         PlanSet(now, "nobody", 1, None, NEVER_NS, Decimal(1)),
+        WideningRefused(now, "nobody", "EURUSD", "ORB", 1, "OVERNIGHT_RISK", "2", "1"),
         fill("new", "nobody", "nobody", "entry", now, 110_000),
         fill("new", "nobody", "nobody", "stop", now, 110_000, side=-1),
         DayRolled(

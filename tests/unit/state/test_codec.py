@@ -9,6 +9,7 @@ import pytest
 from state import codec
 from state.entries import (
     CooldownCleared,
+    DayPosition,
     DayRolled,
     Decided,
     Entry,
@@ -76,6 +77,37 @@ def _instrument(spread: str) -> Instrument:
         (
             DayRolled(1, 1, 2, Decimal(0), Decimal(0), Decimal(0), Decimal(0), 0, math.inf, 0),
             "DayRolled.drawdown",
+        ),
+        (
+            DayRolled(
+                1,
+                1,
+                2,
+                Decimal(0),
+                Decimal(0),
+                Decimal(0),
+                Decimal(0),
+                0,
+                0.0,
+                1,
+                (
+                    DayPosition(
+                        "E",
+                        "O",
+                        "t",
+                        1,
+                        1,
+                        Decimal(1),
+                        1,
+                        None,
+                        math.nan,
+                        1,
+                        Decimal(0),
+                        Decimal(1),
+                    ),
+                ),
+            ),
+            r"DayRolled.positions\[0\].trail_distance",
         ),
         (
             Decided(1, "EURUSD", "ORB", 0, 1, Signal(1, stop=math.nan), (), "X"),
