@@ -127,7 +127,6 @@ def _surroundings(ground: Ground) -> Iterator[Finding]:
     settings = ground.settings
     yield surroundings.hours(settings.check, ground.now_ns)
     yield surroundings.kill_file(settings.control.dir / FILE)
-    yield surroundings.database(ground.data_dir / settings.portfolio.id / DATABASE)
     yield surroundings.broker(ground.access)
     known, names = secrets_of(settings, ground.environ), settings.notify.secret_names()
     yield from surroundings.secrets(known, names, settings.keys.dir)
@@ -308,21 +307,22 @@ def _wiring(ground: Ground, bars: _Bars) -> Iterator[Finding]:
 def _home(ground: Ground) -> Iterator[Finding]:
     """Look at the folder of the portfolio's daemon as its next start will."""
     home = ground.data_dir / ground.settings.portfolio.id
-    if not home.is_dir():
-        return
-    if is_held(home):
-        yield Finding("ok", "portfolio database", f"held by {holder(home)}")
+    if home.is_dir() and is_held(home):
+        yield Finding("ok", "database", f"held by {holder(home)}")
         return
     try:
-        check_home(home)
-        entries = last_seq(home / DATABASE) if (home / DATABASE).exists() else 0
+        if home.is_dir():
+            check_home(home)
     except JournalError as problem:
         found, *remedy = str(problem).splitlines()
-        yield _fail("portfolio database", found, "; ".join(remedy) or "docs/operating/recovery.md")
+        yield _fail("database", found, "; ".join(remedy) or "docs/operating/recovery.md")
         return
-    kept = backups(home / BACKUPS)
-    newest = f"the newest backup is {kept[-1].name}" if kept else "no backup yet"
-    yield Finding("ok", "portfolio database", f"{entries} entries, {newest}")
+    finding = surroundings.database(home / DATABASE)
+    if finding.level == "ok" and home.is_dir():
+        kept = backups(home / BACKUPS)
+        newest = f"the newest backup is {kept[-1].name}" if kept else "no backup yet"
+        finding = Finding("ok", finding.what, f"{finding.found}; {newest}")
+    yield finding
 
 
 def _newest_run(ground: Ground) -> Iterator[Finding]:

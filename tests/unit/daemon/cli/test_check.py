@@ -325,19 +325,21 @@ def test_a_foreign_owner_is_a_finding() -> None:
 
 
 def test_the_daemons_database_is_looked_at_as_its_start_will(home: Path) -> None:
-    """Nothing said before there is one; sound, held, and gone with the way back."""
+    """Not there yet; sound, held, and gone with the way back."""
     settings = load([home / "foliod.toml"], {})
     folder = settings.portfolio.data_dir / settings.portfolio.id
-    assert not [one for one in look(home) if one.what == "portfolio database"]
+    (none,) = (one for one in look(home) if one.what == "database")
+    assert (none.level, "none yet" in none.found) == ("ok", True)
 
     write_home(folder, two_days())
-    (sound,) = (one for one in look(home) if one.what == "portfolio database")
-    assert (sound.level, sound.found) == ("ok", f"{len(two_days())} entries, no backup yet")
+    (sound,) = (one for one in look(home) if one.what == "database")
+    assert sound.level == "ok"
+    assert f"{len(two_days())} entries, whole; no backup yet" in sound.found
     with PortfolioLock(folder, this_process("foliod run", 0)):
-        (held,) = (one for one in look(home) if one.what == "portfolio database")
+        (held,) = (one for one in look(home) if one.what == "database")
         assert (held.level, "foliod run" in held.found) == ("ok", True)
 
     (folder / "foliod.db").unlink()
-    (gone,) = (one for one in look(home) if one.what == "portfolio database")
+    (gone,) = (one for one in look(home) if one.what == "database")
     assert (gone.level, "it is missing" in gone.found) == ("fail", True)
     assert "recovery.md" in gone.remedy

@@ -212,7 +212,7 @@ PLANTED = [
     (_anybody_may_write, "warn", "folder control", "chmod o-w"),
     (_killed, "warn", "kill switch", "foliod reset kill"),
     (_torn_database, "fail", "database", "restore the folder from a backup"),
-    (_foreign_database, "fail", "database", "restore the folder from a backup"),
+    (_foreign_database, "fail", "database", "recovery.md"),
     (_calendar_ends, "warn", "calendar NSE", "update pandas-market-calendars"),
     (_unknown_calendar, "fail", "calendar NYSEE", "correct instruments.SYMBOL.calendar"),
     (_no_bars, "warn", "bars EURUSD", "put it there before"),
