@@ -1,8 +1,8 @@
 """The runner of the daemon: tasks around one portfolio at work, on a paced feed of recorded bars.
 
 One event loop, one group of named tasks: feed, router, one per engine, desk, broker, one per
-supervisor, kill watcher, status, pulse, control socket. Nothing here decides: it feeds, paces,
-hears the operator and ends in order.
+supervisor, kill watcher, status, pulse, follower, control socket. Nothing here decides: it feeds,
+paces, hears the operator and ends in order.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from daemon.runtime.tasks.broker import BrokerTask
 from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
 from daemon.runtime.tasks.disk import Disk
 from daemon.runtime.tasks.engines import EngineTasks
+from daemon.runtime.tasks.follower import FollowerTask
 from daemon.runtime.tasks.pulse import Pulse
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.tasks.service import service_task
@@ -203,6 +204,11 @@ class Live:
         trading.stepper.venue = self._broker
         self._engines = EngineTasks(trading.core.engines)
         self._pulse = Pulse(SteadyClock())
+        core, portfolio_id = trading.core, self._settings.portfolio.id
+        engines = [(one.symbol, one.name) for one in core.engines]
+        self._follower = FollowerTask(
+            self.home, portfolio_id, engines, lambda: core.portfolio.seq, self._log
+        )
         self._operator = Operator(
             trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
         )
@@ -245,6 +251,7 @@ class Live:
                 ]
                 feed = group.create_task(self._feed_task(), name="feed")
                 stop = group.create_task(self._stop.wait(), name="stop")
+                follower = group.create_task(self._follower.run(), name="follower")
                 outer = [feed, stop, *self._outer_tasks(group)]
                 await asyncio.wait({feed, stop, inner[0]}, return_when=asyncio.FIRST_COMPLETED)
                 self._is_stopping = True
@@ -252,6 +259,8 @@ class Live:
                 reason = END_OF_HISTORY if is_over else STOPPED
                 await _cancel(outer)
                 await self._desk.ask(lambda: self._end(reason))
+                self._follower.end()
+                await follower
                 await _cancel(inner)
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
@@ -389,6 +398,7 @@ class Live:
         trading, inputs = self._at_work, self._inputs
         inputs.now_ns, inputs.last_bar_ns, inputs.bars = now_ns, trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
+        inputs.alerts = self._follower.alerts()
         inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
         due_ns = min(self._status.due_ns, self._board.edge_ns)
         state = self._board.state(trading.core.portfolio, inputs)

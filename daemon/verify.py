@@ -146,6 +146,7 @@ async def verify(folder: Path, clock: Clock, *, decide: bool = True, show: Show 
     settings, configuration = _configuration(run)
     parts = [_with(books, *_ending(run)), configuration]
     if manifest.mode != REPLAY:
+        parts.append(_trades(run))
         return _proof(folder, manifest, parts, [*_notes(run), _DAEMON])
     parts += [_bars(manifest), *_inputs(manifest), _trades(run)]
     if decide:

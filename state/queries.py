@@ -110,6 +110,28 @@ class Book:
                 return
             after = (rows[-1]["exit_ns"], rows[-1]["trade_id"])
 
+    async def closed_after(self, seq: int) -> AsyncIterator[Trade]:
+        """Yield the trades closed by entries after number ``seq``, in the order they closed."""
+        while True:
+            rows = await self._rows(
+                "SELECT * FROM trades WHERE exit_ns IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?",
+                (seq, _PAGE_ROWS),
+            )
+            for row in rows:
+                yield typed(tuple(row), Trade)
+            if len(rows) < _PAGE_ROWS:
+                return
+            seq = rows[-1]["seq"]
+
+    async def engines(self) -> list[tuple[str, str]]:
+        """Return (symbol, strategy) of every engine that ever closed a trade, sorted."""
+        rows = await self._rows(
+            "SELECT DISTINCT symbol, strategy FROM trades WHERE exit_ns IS NOT NULL"
+            " ORDER BY symbol, strategy",
+            (),
+        )
+        return [(str(symbol), str(strategy)) for symbol, strategy in rows]
+
     async def positions(
         self, *, strategy: str | None = None, symbol: str | None = None
     ) -> list[Trade]:
@@ -155,6 +177,11 @@ class Book:
             if len(rows) < _PAGE_ROWS:
                 return
             after = rows[-1]["seq"]
+
+    async def mark_number(self, number: int) -> EquityPoint | None:
+        """Return the mark of equity with this number, from 1; None when there are fewer."""
+        rows = await self._rows("SELECT * FROM equity ORDER BY seq LIMIT 1 OFFSET ?", (number - 1,))
+        return typed(tuple(rows[0]), EquityPoint) if rows else None
 
     async def days(
         self, *, since_day: int | None = None, limit: int | None = None
@@ -239,10 +266,11 @@ class Book:
         )
         return [JournalLine(r[0], r[1], r[2], codec.decode(r[3])) for r in reversed(rows)]
 
-    async def last_entry(self, kind: str) -> Entry | None:
-        """Return the last entry of a kind, None when there is none."""
+    async def last_entry(self, kind: str, until_seq: int = (1 << 63) - 1) -> Entry | None:
+        """Return the last entry of a kind up to number ``until_seq``, None when there is none."""
         rows = await self._rows(
-            "SELECT payload FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,)
+            "SELECT payload FROM journal WHERE kind = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (kind, until_seq),
         )
         return codec.decode(rows[0][0]) if rows else None
 

@@ -35,6 +35,16 @@ def engine_file(symbol: str, strategy: str) -> str:
     return f"equity_{quote(symbol, safe='').replace('_', '%5F')}_{quote(strategy, safe='')}.csv"
 
 
+def point(at_ns: int, equity: Decimal) -> str:
+    """Return the line of one point."""
+    return f"{utc_text(at_ns)},{equity:f}\n"
+
+
+def share_of(cash: Decimal, engines: int) -> Decimal:
+    """Return what the curve of each of so many engines begins with."""
+    return money(cash / max(1, engines))
+
+
 class EquityFiles:
     """Writes the curves of one run, fed with entries and closed trades; ``flush`` appends."""
 
@@ -53,7 +63,7 @@ class EquityFiles:
             self._point(portfolio_file(), entry.at_ns, entry.cash + entry.open_pnl)
         elif type(entry) is PortfolioOpened:
             self._point(portfolio_file(), entry.at_ns, entry.cash)
-            share = money(entry.cash / max(1, len(self._engines)))
+            share = share_of(entry.cash, len(self._engines))
             for key, name in self._names.items():
                 self._equity[key] = share
                 self._point(name, entry.at_ns, share)
@@ -84,4 +94,4 @@ class EquityFiles:
             del self._lines[name]
 
     def _point(self, name: str, at_ns: int, equity: Decimal) -> None:
-        self._lines.setdefault(name, []).append(f"{utc_text(at_ns)},{equity:f}\n")
+        self._lines.setdefault(name, []).append(point(at_ns, equity))

@@ -7,7 +7,7 @@ observed, limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -58,12 +58,14 @@ class EventsFile:
         self._scope = {"portfolio_id": portfolio_id, "run_id": run_id}
         self._instruments: dict[str, Instrument] = {}
         self._symbols: dict[str, str] = {}
+        self._floor_ns = 0
         self._makers: dict[type, Callable[[Any], dict[str, Any]]] = {
             Decided: _decided,
             IntentRecorded: self._intent,
             OrderChanged: self._order,
             Filled: self._filled,
             PlanSet: self._plan,
+            RunStarted: self._run,
             HaltSet: _halt,
             WideningRefused: _dated,
             DayRolled: self._day,
@@ -75,6 +77,14 @@ class EventsFile:
     def repaired(self) -> list[str]:
         """What was cut from torn files, one sentence each."""
         return self._lines.repaired
+
+    def resume(self, symbols: Mapping[str, str], floor_ns: int) -> None:
+        """Go on after lines written before, once ``take`` had every ``InstrumentSet`` again.
+
+        ``symbols`` are those of trades by id; no line goes to a file older than ``floor_ns``.
+        """
+        self._symbols.update(symbols)
+        self._floor_ns = floor_ns
 
     def take(self, seq: int, entry: Entry) -> None:
         """Write the line of entry number ``seq``, if its kind has one.
@@ -94,7 +104,7 @@ class EventsFile:
             **make(entry),
             **self._scope,
         }
-        self._lines.write(entry.at_ns, _ENCODER.encode(line))
+        self._lines.write(max(entry.at_ns, self._floor_ns), _ENCODER.encode(line))
 
     def flush(self) -> None:
         """Hand every line to the operating system. Raises OSError as ``DatedLines.flush``."""
@@ -115,6 +125,10 @@ class EventsFile:
     def _quantity(self, symbol: str, lots: int) -> Decimal | None:
         instrument = self._instruments.get(symbol)
         return None if instrument is None else instrument.lot * lots
+
+    def _run(self, entry: RunStarted) -> dict[str, Any]:
+        self._scope["run_id"] = entry.run_id
+        return _plain(entry)
 
     def _intent(self, entry: IntentRecorded) -> dict[str, Any]:
         intent = entry.intent
@@ -201,7 +215,6 @@ class EventsFile:
 
 
 _PLAIN: Final = (
-    RunStarted,
     RunEnded,
     BarsRefused,
     HaltCleared,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -98,6 +98,13 @@ def cells(row: Trade) -> list[str]:
     ]
 
 
+def lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows as they stand in the file: none has a line end inside."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
 def _number(value: Decimal | None) -> str:
     return "" if value is None else format(value, "f")
 
@@ -182,9 +189,7 @@ class TradeLog:
         """Append rows whole: a write that the disk cut short is taken back."""
         if self._descriptor is None:
             raise OSError("the trade log is closed")
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
-        content = text.getvalue().encode()
+        content = lines(rows)
         before = os.fstat(self._descriptor).st_size
         if os.write(self._descriptor, content) < len(content):
             os.ftruncate(self._descriptor, before)
