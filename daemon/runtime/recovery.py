@@ -24,7 +24,7 @@ from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
 from state import codec
 from state.codec import Snapshot
-from state.entries import CommandTaken, Entry, OrderChanged, RunEnded, RunStarted
+from state.entries import CommandTaken, Entry, InstrumentSet, OrderChanged, RunEnded, RunStarted
 from state.errors import JournalError
 from state.instruments import Instrument
 from state.orders import Intent, OrderEvent
@@ -38,8 +38,9 @@ KILL_CODE: Final = "KILL_SWITCH"
 BLOCKED_CODE: Final = "JOURNAL_BLOCKED"
 """Likewise: the disk does not take the intent, and what is not on it must not go out."""
 
-_LIFE: Final = frozenset({RunStarted.__name__, RunEnded.__name__})
-"""Kinds of entries of a process's life: no decision of the core."""
+_LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet))
+"""Kinds of entries of a process's life: no decision of the core. A start whose configuration has
+another instrument says so before it says that it goes on."""
 
 
 class Work(msgspec.Struct, frozen=True):

@@ -6,17 +6,18 @@ A kill is played by dropping every object and making new ones from the database 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
+from config.settings import InstrumentSettings, Settings
 from daemon.core.commands import Command
 from daemon.core.engine import Engine
 from daemon.runtime.at_once import at_once
 from daemon.trading import Hooks, Trading
 from state import codec, verify_fold
-from state.entries import Filled, HaltSet, IntentRecorded, OrderChanged, RunStarted
+from state.entries import Filled, HaltSet, InstrumentSet, IntentRecorded, OrderChanged, RunStarted
 from state.errors import ConfigError, JournalError
 from state.journal import read_snapshots
 from state.orders import Intent
@@ -274,3 +275,29 @@ def test_an_r_stop_outlives_a_kill(settings: Settings, tmp_path: Path) -> None:
     entered = {one.intent.day for one in later if one.intent.purpose == "entry"}
     assert halt.day not in entered
     assert min(entered) > halt.day
+
+
+def test_a_kill_after_an_instrument_changed_is_come_up_from(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A start journals instruments that changed: no core decides that, recovery takes it over."""
+    trading = start(settings, tmp_path)
+    go_on(trading, 200)
+    at_once(trading.end_run("STOPPED"))
+    trading.close()
+    given = InstrumentSettings(spread_pips=Decimal("0.7"))
+    instruments = {**settings.instruments, "EURUSD": given}
+    other = settings.model_copy(update={"instruments": instruments})
+    trading = start(other, tmp_path)
+    go_on(trading, 100)
+    trading.close()
+
+    trading = start(other, tmp_path)
+    go_on(trading, 1)
+    trading.close()
+
+    changed = [one for one in journal_of(tmp_path) if isinstance(one, InstrumentSet)]
+    spreads = [one.instrument.spread_pips for one in changed if one.instrument.symbol == "EURUSD"]
+    assert len(spreads) == 2
+    assert spreads[1] == Decimal("0.7")
+    assert verify_fold.check(tmp_path / "foliod.db") == []
