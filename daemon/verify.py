@@ -21,6 +21,7 @@ from adapters.ports import Clock
 from config.fingerprint import fingerprint
 from config.load import load
 from config.settings import Settings
+from daemon.parity import redecide
 from daemon.replay import Replay, ReplayOptions, read_manifest
 from daemon.reports.difference import first_difference
 from daemon.runtime import trade_proof
@@ -36,8 +37,8 @@ from state.units import utc_text
 CONFIG: Final = "config.toml"
 REPLAY: Final = "replay"
 _DAEMON: Final = (
-    "a daemon's portfolio: its books are verified; what it decided since its last snapshot is"
-    " decided again at every start, and a start that decides otherwise is refused"
+    "a daemon's portfolio: its books are verified, and the trading day that goes on is decided"
+    " again; `foliod report parity --day DATE` decides one of the last days again"
 )
 
 
@@ -147,6 +148,8 @@ async def verify(folder: Path, clock: Clock, *, decide: bool = True, show: Show 
     parts = [_with(books, *_ending(run)), configuration]
     if manifest.mode != REPLAY:
         parts.append(_trades(run))
+        if decide and settings is not None:
+            parts.append(await _day(run, settings))
         return _proof(folder, manifest, parts, [*_notes(run), _DAEMON])
     parts += [_bars(manifest), *_inputs(manifest), _trades(run)]
     if decide:
@@ -278,6 +281,19 @@ def _trades(run: _Run) -> Part:
     if found.lacking:
         detail += f"; the last {found.lacking} had not been written when the run ended"
     return Part("trades", detail, found.findings)
+
+
+async def _day(run: _Run, settings: Settings) -> Part:
+    """Decide the trading day that goes on again, from the newest snapshot before it."""
+    try:
+        found = await redecide(run.folder, settings)
+    except FoliodError as problem:
+        return _undecided(*str(problem).splitlines())
+    detail = f"{found.entries} entries from {found.since} on re-decided byte for byte"
+    if found.left_out:
+        detail += f"; left out: {found.left_out}"
+    findings = [one for one in (found.divergence, found.problem) if one]
+    return Part("decisions", detail, findings)
 
 
 # The decisions ------------------------------------------------------------------------------------

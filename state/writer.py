@@ -37,8 +37,9 @@ from state.projector import Projector
 Written = Future[int]
 """A write on its way: done when it is durable, with the number of its last entry."""
 
-SNAPSHOTS_KEPT: Final = 3
-"""Older snapshots are dropped: they are caches of the fold."""
+SNAPSHOTS_KEPT: Final = 8
+"""Older snapshots are dropped: they are caches of the fold. There is one for each trading day and
+for each start and orderly end, and a day is proven from one before it (``daemon.parity``)."""
 
 _PROJECTOR_KEY: Final = "projector"
 _TRANSACTION_ENTRIES: Final = 20_000

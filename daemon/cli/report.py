@@ -6,7 +6,10 @@ It finds the runs and prints what was written; what a report says is ``daemon.re
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +150,53 @@ def tearsheet(
         click.echo(encoded(sheet), nl=False)
     else:
         click.echo(path)
+
+
+@report.command()
+@click.option(
+    "--day",
+    "date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="A trading day in the portfolio's zone. Default: the one that goes on.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.argument("run", required=False)
+@pass_options
+def parity(options: Options, /, run: str | None, date: datetime | None, as_json: bool) -> None:
+    """Decide a daemon's day once more and say whether all of it comes out again.
+
+    From the newest snapshot before the day, with the same bars and commands; the daemon may be at
+    work. Writes YYYY-MM-DD.parity.md and .json beside the daily report. Exit status 0: every entry
+    came out again; 1: not so, and the first difference is named.
+
+    \b
+    Example:
+      foliod report parity
+      foliod report parity var/london --day 2024-01-17
+    """
+    from config.load import load
+    from daemon.parity import redecide, text, write_parity
+    from daemon.runtime.run_index import manifest_of
+    from state.errors import ExitCode, FeedError
+
+    folder = folder_of(options, run)
+    if manifest_of(folder).mode == "replay":
+        raise FeedError(f"{folder} is a replay's: `foliod verify {folder.name}` decides it again")
+    settings = load([folder / "config.toml"], {})
+    with redirect_stdout(sys.stderr):  # what a re-decided strategy prints is no result
+        found = asyncio.run(redecide(folder, settings, date.toordinal() if date else None))
+    path = write_parity(folder, found)
+    if options.json or as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        for line in text(found):
+            click.echo(line)
+        click.echo(path, err=True)
+    if not found.ok:
+        sys.exit(ExitCode.NO)
 
 
 async def _now_ns(folder: Path) -> int:

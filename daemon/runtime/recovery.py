@@ -22,6 +22,7 @@ from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.core.timers import Timers
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
+from daemon.runtime.store import Recorder
 from state import codec
 from state.codec import Snapshot
 from state.entries import CommandTaken, Entry, InstrumentSet, OrderChanged, RunEnded, RunStarted
@@ -30,7 +31,7 @@ from state.instruments import Instrument
 from state.orders import Intent, OrderEvent
 from state.portfolio import Portfolio
 from state.units import utc_text
-from state.writer import Writer, Written
+from state.writer import Written
 
 KILL_CODE: Final = "KILL_SWITCH"
 """Why an order was not sent although the desk had accepted it: the gate closed in between."""
@@ -41,6 +42,15 @@ BLOCKED_CODE: Final = "JOURNAL_BLOCKED"
 _LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet))
 """Kinds of entries of a process's life: no decision of the core. A start whose configuration has
 another instrument says so before it says that it goes on."""
+
+
+class Divergence(JournalError):
+    """Entry ``seq`` of the journal, ``kept``, is decided otherwise now: ``again``."""
+
+    def __init__(self, text: str, seq: int, kept: bytes, again: bytes) -> None:
+        """Say it in words, with both payloads."""
+        super().__init__(text)
+        self.seq, self.kept, self.again = seq, kept, again
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -155,7 +165,7 @@ class DurableSink:
 
     def __init__(
         self,
-        writer: Writer,
+        writer: Recorder,
         tail: Iterable[tuple[int, bytes]],
         adopt: Callable[[int, Entry], None],
         seq: int,
@@ -242,11 +252,14 @@ class DurableSink:
         seq, payload = self.tail[0]
         mine = codec.encode(entry)
         if mine != payload:
-            raise JournalError(
+            raise Divergence(
                 f"entry {seq} of the journal cannot be decided again: it says {_short(payload)},"
                 f" this version decides {_short(mine)} from the same bars, at"
                 f" {utc_text(entry.at_ns)}. The bar files, a strategy's code or the program were"
-                " changed since. Start with what they were, stop in order (SIGTERM), then change"
+                " changed since. Start with what they were, stop in order (SIGTERM), then change",
+                seq,
+                payload,
+                mine,
             )
         self.tail.popleft()
         self.seq = seq

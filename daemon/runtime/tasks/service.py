@@ -13,10 +13,10 @@ from typing import Final
 from adapters.ports import Clock
 from adapters.systemd import Service
 from daemon.runtime.run_log import RunLog
+from daemon.runtime.store import Recorder
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.watchdog import Progress, ping_every_ns
 from state.units import SECOND_NS
-from state.writer import Writer
 
 STEP_NS: Final = 15 * SECOND_NS
 """How long desk or writer may be at one piece of work before they count as stuck."""
@@ -27,7 +27,7 @@ async def service_task(
     service: Service,
     steady: Clock,
     desk: SerialTask,
-    writer: Writer,
+    writer: Recorder,
     log: RunLog,
     say: Callable[[], str],
 ) -> None:
