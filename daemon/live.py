@@ -1,8 +1,8 @@
 """The runner of the daemon: tasks around one portfolio at work, on a paced feed of recorded bars.
 
 One event loop, one group of named tasks: feed, router, one per engine, desk, broker, one per
-supervisor, kill watcher, status, pulse, follower, control socket. Nothing here decides: it feeds,
-paces, hears the operator and ends in order.
+supervisor, kill watcher, status, pulse, follower, end of day, control socket. Nothing here decides:
+it feeds, paces, hears the operator and ends in order.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from daemon.core.status import Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.operator import Operator
+from daemon.runtime.closing import Wanted
 from daemon.runtime.found import found_lines
 from daemon.runtime.instants import Instant
 from daemon.runtime.recovery import BLOCKED_CODE, KILL_CODE
@@ -38,6 +39,7 @@ from daemon.runtime.tasks.alarms import alarm_task
 from daemon.runtime.tasks.broker import BrokerTask
 from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
 from daemon.runtime.tasks.disk import Disk
+from daemon.runtime.tasks.end_of_day import EndOfDayTask
 from daemon.runtime.tasks.engines import EngineTasks
 from daemon.runtime.tasks.follower import FollowerTask
 from daemon.runtime.tasks.pulse import Pulse
@@ -66,7 +68,8 @@ class LiveOptions:
     """What the command line adds to the settings.
 
     ``speed`` is simulated seconds per second, None: as fast as it goes. ``say`` gets lines for the
-    operator, ``log`` the process's own log. ``control`` is the folder of the kill file.
+    operator, ``log`` the process's own log. ``control`` is the folder of the kill file. ``wanted``
+    is what the end of a day does, where reports are on.
     """
 
     speed: float | None
@@ -75,6 +78,7 @@ class LiveOptions:
     log: TextIO
     say: Callable[[str], None]
     strategies_folder: Path = field(default_factory=Path)
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 class Live:
@@ -209,6 +213,11 @@ class Live:
         self._follower = FollowerTask(
             self.home, portfolio_id, engines, lambda: core.portfolio.seq, self._log
         )
+        wanted = self._options.wanted
+        wanted = wanted._replace(reports=wanted.reports and self._settings.end_of_day.reports)
+        self._end_of_day = EndOfDayTask(
+            self.home, wanted, lambda: core.portfolio.seq, self._log, backup=None
+        )
         self._operator = Operator(
             trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
         )
@@ -265,8 +274,20 @@ class Live:
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         self._manifest("complete", reason)
+        if reason != STOPPED:
+            await self._close_day()
         self._log.info("ended", reason=reason)
         return reason
+
+    async def _close_day(self) -> None:
+        """Write the last reports, unless a signal comes first."""
+        self._is_stopping = self._stop.is_set()
+        work = asyncio.create_task(self._end_of_day.last(), name="end of day")
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        await _cancel([work, stop])
 
     def _outer_tasks(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that give the desk work besides the feed."""
@@ -275,6 +296,7 @@ class Live:
         alarms = supervisor_alarms(trading.stepper, core.timers, core.pace, clock.now_ns)
         alarms["status"] = lambda: min(self._status.due_ns, self._board.edge_ns)
         control = ControlServer(self.home, self._answer)
+        closing = [] if self._options.speed is None else [self._end_of_day.run()]
         return [
             group.create_task(self._router.run(), name="router"),
             *(
@@ -292,6 +314,7 @@ class Live:
                 ),
                 name="service",
             ),
+            *(group.create_task(one, name="end of day") for one in closing),
         ]
 
     async def _feed_task(self) -> None:
@@ -336,8 +359,6 @@ class Live:
         while True:
             await self._disk.change()
             problem = self._disk.problem
-            self._inputs.db_ok = not problem
-            self._inputs.alerts = [Alert("JOURNAL_BLOCKED", problem)] if problem else []
             if problem:
                 self._log.error("exits only", problem=problem)
                 await self._desk.ask(self._trip)
@@ -398,7 +419,13 @@ class Live:
         trading, inputs = self._at_work, self._inputs
         inputs.now_ns, inputs.last_bar_ns, inputs.bars = now_ns, trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
-        inputs.alerts = self._follower.alerts()
+        problem = self._disk.problem
+        inputs.db_ok = not problem
+        inputs.alerts = [
+            *([Alert("JOURNAL_BLOCKED", problem)] if problem else []),
+            *self._follower.alerts(),
+            *self._end_of_day.alerts(),
+        ]
         inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
         due_ns = min(self._status.due_ns, self._board.edge_ns)
         state = self._board.state(trading.core.portfolio, inputs)

@@ -5,6 +5,7 @@ Reports are derived and can be written again, so nothing here waits for the disk
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -15,7 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: the folder cannot be written; the old file is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # two may write the same report
     try:
         draft.write_bytes(content)
         draft.replace(path)

@@ -46,7 +46,8 @@ def replayed(demo: Path) -> list[bytes]:
 def home(demo: Path, tmp_path: Path) -> Path:
     """Return a fresh folder for the daemon: its configuration, and where it keeps its portfolio."""
     text = (demo / CONFIG).read_text().replace('"bars/', f'"{demo}/bars/')
-    (tmp_path / CONFIG).write_text(text.replace('data_dir = ".."', 'data_dir = "."'))
+    text = text.replace('data_dir = ".."', 'data_dir = "."')
+    (tmp_path / CONFIG).write_text(text + "\n[end_of_day]\nreports = false\n")
     return tmp_path / "demo"
 
 
