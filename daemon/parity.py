@@ -16,9 +16,9 @@ from config.fingerprint import fingerprint
 from config.settings import Settings
 from daemon.reports.difference import in_words
 from daemon.reports.whole_file import write_whole
+from daemon.runtime.past import Past
 from daemon.runtime.recovery import Divergence, Work
 from daemon.runtime.run_folder import DATABASE
-from daemon.runtime.store import Past
 from daemon.runtime.version import VERSION
 from daemon.trading import Hooks, Trading
 from state.codec import Snapshot
@@ -96,7 +96,7 @@ async def redecide(home: Path, settings: Settings, day: int | None = None) -> Pa
     if part.until:
         try:
             past = Past(home / DATABASE, part.kept, part.until)
-            Trading(settings, home, home, Hooks(), store=past).close()
+            Trading(settings, home, home, Hooks(), past=past).close()
         except Divergence as found:
             divergence = in_words(found.seq, found.kept, found.again)
             entries = found.seq - part.since - 1

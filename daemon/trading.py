@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,10 +25,10 @@ from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
 from daemon.runtime.instants import BarSource, Instant, read_instants
 from daemon.runtime.lane import Lane
+from daemon.runtime.past import Past, Recorder
 from daemon.runtime.recovery import DurableSink, Parts, Wait, Work, engine_made_of
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.stepper import Stepper, Wish
-from daemon.runtime.store import Database, Store
 from daemon.runtime.traceback_text import RAISED, said
 from daemon.runtime.version import VERSION
 from daemon.wiring import build, intervals_of
@@ -37,9 +37,11 @@ from state.bars import Bar
 from state.codec import Snapshot
 from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
 from state.errors import ConfigError, FeedError, StrategyError
+from state.journal import read_payloads, read_snapshots
 from state.orders import Intent
 from state.portfolio import Portfolio
 from state.units import NEVER_NS
+from state.writer import Writer
 
 MODE: Final = "paper"
 END_OF_HISTORY: Final = "END_OF_HISTORY"
@@ -80,16 +82,16 @@ class Trading:
         strategies: Path,
         hooks: Hooks,
         *,
-        store: Store | None = None,
+        past: Past | None = None,
         source: BarSource | None = None,
         begin_ns: int | None = None,
     ) -> None:
         """Open the bars and the database in ``home`` (whose lock the caller holds) and wire.
 
-        ``strategies`` is where relative strategy files are looked for. ``store`` None: the
-        database, to go on with. ``source`` has the bars so far, None: the configured files. A new
-        portfolio begins at ``begin_ns``, bars up to it only warm up; None: at the open of the first
-        bar.
+        ``strategies`` is where relative strategy files are looked for. ``past``: a part of the
+        journal that is only decided once more; nothing is written then. ``source`` has the bars so
+        far, None: the configured files. A new portfolio begins at ``begin_ns``, bars up to it only
+        warm up; None: at the open of the first bar.
 
         Raises:
             FoliodError: settings, files, strategies or the database cannot be used.
@@ -111,8 +113,17 @@ class Trading:
         self._consumed = Consumed([series.key for series in core.market.series])
         self._consumed_ns = self._day_end_ns = 0
         self._place = {series.key: i for i, series in enumerate(core.market.series)}
-        self._store = store or Database(home / DATABASE, hooks.on_blocked, hooks.on_unblocked)
-        self.writer = self._store.writer
+        self._past = past
+        self.writer: Recorder = (
+            past.writer
+            if past
+            else Writer(
+                home / DATABASE,
+                "FULL",
+                on_blocked=hooks.on_blocked,
+                on_unblocked=hooks.on_unblocked,
+            )
+        )
         try:
             self.found = self.writer.seq > 0
             at_once(self._bring_up())
@@ -127,7 +138,7 @@ class Trading:
         core, settings = self.core, self.settings
         kept = self._snapshot()
         seq = kept[0] if kept else 0
-        tail = self._store.tail(seq) if self.found else ()
+        tail = self._tail(seq) if self.found else ()
         self._sink = DurableSink(self.writer, tail, self._adopt, seq)
         self._work = kept[2] if kept else None
         self._check_tail()
@@ -152,15 +163,22 @@ class Trading:
             self._resume(*kept[1:])
         await self._catch_up()
         if self.found and self.coming() is None:
-            payloads = [payload for _, payload in self._store.tail(self._sink.seq - 1)]
+            payloads = [payload for _, payload in self._tail(self._sink.seq - 1)]
             last = codec.decode(payloads[-1]) if payloads else None
             ended = isinstance(last, RunEnded) and last.reason == END_OF_HISTORY
             self._has_ended = self._has_ended or ended
 
+    def _tail(self, after: int) -> Iterator[tuple[int, bytes]]:
+        past = self._past
+        return past.tail(after) if past else read_payloads(self.home / DATABASE, after)
+
+    def _snapshots(self) -> list[tuple[int, Snapshot]]:
+        return self._past.snapshots() if self._past else read_snapshots(self.home / DATABASE)
+
     def _snapshot(self) -> tuple[int, Snapshot, Work] | None:
         if not self.found:
             return None
-        for seq, snapshot in self._store.snapshots():
+        for seq, snapshot in self._snapshots():
             try:
                 return seq, snapshot, msgspec.json.decode(snapshot.work, type=Work)
             except msgspec.MsgspecError:
@@ -282,7 +300,7 @@ class Trading:
         """
         if wait is not None:
             self._sink.wait = wait
-            self._store.wait_out()
+            self.writer.retry = True
         if self.found:
             await self.snapshot()
         content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])

@@ -20,9 +20,9 @@ from daemon.core.desk import Desk
 from daemon.core.engine import Engine
 from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.core.timers import Timers
+from daemon.runtime.past import Recorder
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
-from daemon.runtime.store import Recorder
 from state import codec
 from state.codec import Snapshot
 from state.entries import CommandTaken, Entry, InstrumentSet, OrderChanged, RunEnded, RunStarted

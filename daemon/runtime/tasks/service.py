@@ -12,8 +12,8 @@ from typing import Final
 
 from adapters.ports import Clock
 from adapters.systemd import Service
+from daemon.runtime.past import Recorder
 from daemon.runtime.run_log import RunLog
-from daemon.runtime.store import Recorder
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.watchdog import Progress, ping_every_ns
 from state.units import SECOND_NS
