@@ -45,9 +45,10 @@ from daemon.runtime.tasks.follower import FollowerTask
 from daemon.runtime.tasks.pulse import Pulse
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.tasks.service import service_task
+from daemon.runtime.tasks.session import SessionWatch, session_watch
 from daemon.runtime.tasks.supervisors import supervisor_alarms
 from daemon.runtime.version import VERSION
-from daemon.trading import END_OF_HISTORY, MODE, STOPPED, Hooks, Trading
+from daemon.trading import END_OF_HISTORY, MODE, SESSION_OVER, STOPPED, Hooks, Trading
 from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process
@@ -69,7 +70,8 @@ class LiveOptions:
 
     ``speed`` is simulated seconds per second, None: as fast as it goes. ``say`` gets lines for the
     operator, ``log`` the process's own log. ``control`` is the folder of the kill file. ``wanted``
-    is what the end of a day does, where reports are on.
+    is what the end of a day does, where reports are on. ``one_day``: end when the next trading day
+    is over.
     """
 
     speed: float | None
@@ -79,6 +81,7 @@ class LiveOptions:
     say: Callable[[str], None]
     strategies_folder: Path = field(default_factory=Path)
     wanted: Wanted = field(default_factory=Wanted)
+    one_day: bool = False
 
 
 class Live:
@@ -92,6 +95,7 @@ class Live:
         self.home = settings.portfolio.data_dir / settings.portfolio.id
         self._stop = asyncio.Event()
         self._is_stopping = False
+        self.session = SessionWatch()
         self._started = self._unwritten = ""
         self._state: tuple[object, ...] = ()
         self._log = RunLog(options.log, clock, self._scope)
@@ -191,6 +195,13 @@ class Live:
                 options.say(line)
         else:
             options.say(f"a new portfolio in {self.home}")
+        if options.one_day:
+            schedules = [one.schedule for one in core.engines]
+            coming = trading.coming()
+            first_ns = min(bar.open_ns for _, bar in coming.bars) if coming else None
+            zone = settings.portfolio.zone
+            self.session = session_watch(schedules, zone, trading.now_ns, first_ns)
+            options.say(self.session.text())
 
     async def _begin(self) -> None:
         """Record that this process goes on, and make the tasks' parts."""
@@ -201,7 +212,7 @@ class Live:
         self._run_clock: RunClock = (
             LockstepClock(trading.now_ns)
             if speed is None
-            else PacedClock(SteadyClock(), trading.now_ns, speed)
+            else PacedClock(SteadyClock(), max(trading.now_ns, self.session.anchor_ns), speed)
         )
         self._desk, self._router = SerialTask(), SerialTask()
         self._broker = BrokerTask(trading.stepper.venue)
@@ -261,11 +272,14 @@ class Live:
                 feed = group.create_task(self._feed_task(), name="feed")
                 stop = group.create_task(self._stop.wait(), name="stop")
                 follower = group.create_task(self._follower.run(), name="follower")
-                outer = [feed, stop, *self._outer_tasks(group)]
-                await asyncio.wait({feed, stop, inner[0]}, return_when=asyncio.FIRST_COMPLETED)
+                over = group.create_task(self.session.over.wait(), name="day over")
+                outer = [feed, stop, over, *self._outer_tasks(group)]
+                ends = {feed, stop, over, inner[0]}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 self._is_stopping = True
                 is_over = feed.done() and not feed.cancelled() and feed.exception() is None
                 reason = END_OF_HISTORY if is_over else STOPPED
+                reason = SESSION_OVER if self.session.over.is_set() else reason
                 await _cancel(outer)
                 await self._desk.ask(lambda: self._end(reason))
                 self._follower.end()
@@ -275,19 +289,22 @@ class Live:
             raise _first(errors) from None
         self._manifest("complete", reason)
         if reason != STOPPED:
-            await self._close_day()
+            self._is_stopping = self._stop.is_set()  # a signal now ends the reports
+            await self._end_of_day.last(self._stop)
         self._log.info("ended", reason=reason)
         return reason
 
-    async def _close_day(self) -> None:
-        """Write the last reports, unless a signal comes first."""
-        self._is_stopping = self._stop.is_set()
-        work = asyncio.create_task(self._end_of_day.last(), name="end of day")
-        stop = asyncio.create_task(self._stop.wait(), name="stop")
-        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            work.result()
-        await _cancel([work, stop])
+    @property
+    def last_ns(self) -> int:
+        """The close of the last bar that was stepped."""
+        return self._at_work.now_ns
+
+    def trouble(self) -> list[str]:
+        """Return what went wrong and did not end the run, one sentence each."""
+        stopped = self._at_work.core.portfolio.quarantined
+        found = [f"{key} is quarantined: {error}" for key, error in stopped.items()]
+        alerts = [*self._follower.alerts(), *self._end_of_day.alerts()]
+        return [*found, *(one.what for one in alerts)]
 
     def _outer_tasks(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that give the desk work besides the feed."""
@@ -295,6 +312,7 @@ class Live:
         core = trading.core
         alarms = supervisor_alarms(trading.stepper, core.timers, core.pace, clock.now_ns)
         alarms["status"] = lambda: min(self._status.due_ns, self._board.edge_ns)
+        alarms["session"] = lambda: self.session.next_ns(clock.now_ns())
         control = ControlServer(self.home, self._answer)
         closing = [] if self._options.speed is None else [self._end_of_day.run()]
         return [
@@ -373,16 +391,18 @@ class Live:
 
     async def _step(self, instant: Instant) -> None:
         await self._operator.attend()
-        if self._is_stopping:
+        if self._is_stopping or self.session.over.is_set():
             return
         await self._at_work.step(instant, self._engines.ask)
         self._run_clock.changed()
         await self._operator.attend()
+        self.session.look(self._run_clock.now_ns(), self._at_work.core.portfolio)
 
     async def _pass_time(self) -> None:
         await self._operator.attend()
         await self._at_work.stepper.advance(self._run_clock.now_ns(), tell=True)
         self._run_clock.changed()
+        self.session.look(self._run_clock.now_ns(), self._at_work.core.portfolio)
 
     async def _end(self, reason: str) -> None:
         if reason == END_OF_HISTORY:

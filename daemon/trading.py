@@ -46,6 +46,7 @@ from state.writer import Writer
 MODE: Final = "paper"
 END_OF_HISTORY: Final = "END_OF_HISTORY"
 STOPPED: Final = "STOPPED"
+SESSION_OVER: Final = "SESSION_OVER"
 _RUN_ID_BYTES: Final = 6
 
 Ask = Callable[[Sequence[tuple[Lane, Bar]]], Awaitable[list[Wish]]]

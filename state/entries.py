@@ -46,7 +46,10 @@ class RunStarted(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True, tag=True):
-    """The run ended. ``reason``: ``END_OF_HISTORY``, ``INTERRUPTED``, ``STOPPED``, ``FAILED``."""
+    """The run ended.
+
+    ``reason``: ``END_OF_HISTORY``, ``INTERRUPTED``, ``STOPPED``, ``SESSION_OVER``, ``FAILED``.
+    """
 
     at_ns: int
     run_id: str

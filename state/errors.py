@@ -94,3 +94,9 @@ class NotifyError(FoliodError):
         self.is_final = is_final
         self.retry_after_s = retry_after_s
         super().__init__(text)
+
+
+class NothingToDo(FoliodError):
+    """What was asked for cannot be done now, and may be later."""
+
+    exit_code = ExitCode.TRY_AGAIN

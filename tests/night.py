@@ -1,4 +1,4 @@
-"""A quarter of an hour around midnight, for tests of what happens at the end of a day."""
+"""A quarter of an hour of bars, by default around midnight, for tests of the ends of days."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ VERBS: Final = {
     "check": ("check", "Check everything a run needs; every finding with its remedy."),
     "replay": ("replay", "Run bar files through the whole portfolio; without any: the demo."),
     "run": ("run", "Trade a portfolio as a daemon that survives restarts (paper)."),
+    "session": ("session", "Trade one day, report, and exit with what it came to (paper)."),
     "halt": ("control", "Let a running daemon pass no entry any more."),
     "resume": ("control", "End a halt by hand."),
     "flatten": ("control", "Close every position of a running daemon."),

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ from state.errors import ConfigError
 if TYPE_CHECKING:
     from config.settings import Settings
     from daemon.live import LiveOptions
+
+_T = TypeVar("_T")
 
 SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
 
@@ -59,16 +61,21 @@ def run(options: Options, /, mode: str, speed: str, loop: str) -> None:
     from daemon.runtime.ownership import check_ownership
 
     check_ownership()
-    settings, given = _options(options, speed)
+    settings, given = live_options(options, speed)
 
     async def work() -> str:
         return await Live(settings, given, SystemClock()).run()
 
-    reason = _run(work, loop)
+    reason = run_in_loop(work, loop)
     click.echo(f"ended in order: {reason}")
 
 
-def _options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
+def live_options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
+    """Return the settings in force and what the daemon is given beside them.
+
+    Raises:
+        ConfigError: the configuration cannot be used, or wants live trading.
+    """
     from config.load import load
     from config.override import override
     from daemon.cli.replay import settings_text
@@ -93,7 +100,8 @@ def _options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
     return settings, given
 
 
-def _run(work: Callable[[], Coroutine[Any, Any, str]], loop: str) -> str:
+def run_in_loop(work: Callable[[], Coroutine[Any, Any, _T]], loop: str) -> _T:
+    """Run something in the event loop of this name and return its result."""
     if loop == "asyncio":
         return asyncio.run(work())
     import uvloop

@@ -236,7 +236,7 @@ def windows(options: Options, days: int, first: datetime | None, as_json: bool) 
         now_ns = SystemClock().now_ns()
     else:
         now_ns = CivilClock(zone).day_start_ns(first.toordinal())
-    rows = render(_schedules(settings), now_ns, days, zone)
+    rows = render(schedules(settings), now_ns, days, zone)
     if as_json or options.json:
         answer = {"from": utc_text(now_ns), "days": days, "windows": rows}
         click.echo(msgspec.json.encode(answer).decode())
@@ -245,7 +245,7 @@ def windows(options: Options, days: int, first: datetime | None, as_json: bool) 
         click.echo(line)
 
 
-def _schedules(settings: Settings) -> list[tuple[str, Schedule]]:
+def schedules(settings: Settings) -> list[tuple[str, Schedule]]:
     """Return the schedules in force, symbols with the same windows and holidays in one."""
     from daemon.wiring import schedule_of
 

@@ -90,8 +90,18 @@ class EndOfDayTask:
                     self._retry_s = now_s + RETRY_S
             await asyncio.sleep(PERIOD_S)
 
-    async def last(self) -> None:
-        """Close what there is now, the day that has not rolled included: nothing follows."""
+    async def last(self, stop: asyncio.Event) -> None:
+        """Close what there is now, the day that has not rolled included, unless told to stop."""
+        work = asyncio.create_task(self._last(), name="last reports")
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, stopped):
+            task.cancel()
+        await asyncio.wait({work, stopped})
+        if not work.cancelled():
+            work.result()
+
+    async def _last(self) -> None:
         try:
             async with open_book(self._home / DATABASE) as book:
                 due = await look(book, self._home, is_over=True)

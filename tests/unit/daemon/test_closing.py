@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from datetime import date
@@ -97,11 +98,11 @@ async def test_a_backup_that_fails_alarms_and_leaves_the_day_open(tmp_path: Path
         RunLog(log, SystemClock(), dict),
         backup,
     )
-    await task.last()
+    await task.last(asyncio.Event())
     assert [one.code for one in task.alerts()] == ["BACKUP_FAILED"]
     assert json.loads(log.getvalue())["problem"] == "the disk is full"
     assert last_closed(home) == 0
-    await task.last()
+    await task.last(asyncio.Event())
     assert task.alerts() == []
     assert asked == [DAY_ONE, DAY_ONE]
     assert last_closed(home) == DAY_ONE
