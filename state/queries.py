@@ -43,6 +43,8 @@ DATABASE: Final = "foliod.db"
 _PAGE_ROWS: Final = 1000
 _DAY_POSITIONS_SINCE: Final = 3
 """The migration that made the table of what was open as a day ended."""
+_SORTED_ROWS: Final = 10_000
+"""Rows of a page for which the whole table is sorted."""
 _LOOK_BACK_ROWS: Final = 200_000
 """How far back in the journal a search for the last decision or denial goes."""
 
@@ -115,11 +117,11 @@ class Book:
         while True:
             rows = await self._rows(
                 "SELECT * FROM trades WHERE exit_ns IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?",
-                (seq, _PAGE_ROWS),
+                (seq, _SORTED_ROWS),
             )
             for row in rows:
                 yield typed(tuple(row), Trade)
-            if len(rows) < _PAGE_ROWS:
+            if len(rows) < _SORTED_ROWS:
                 return
             seq = rows[-1]["seq"]
 

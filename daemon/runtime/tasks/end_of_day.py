@@ -85,7 +85,7 @@ class EndOfDayTask:
                         due = await self._due(book, again=again)
                     if due is not None:
                         await self._close_day(due)
-                except JournalError as problem:
+                except (JournalError, OSError) as problem:
                     self._fail("end of day", "REPORT_FAILED", str(problem))
                     self._retry_s = now_s + RETRY_S
             await asyncio.sleep(PERIOD_S)
@@ -106,7 +106,7 @@ class EndOfDayTask:
             async with open_book(self._home / DATABASE) as book:
                 due = await look(book, self._home, is_over=True)
             await self._close_day(due)
-        except JournalError as problem:
+        except (JournalError, OSError) as problem:
             self._fail("end of day", "REPORT_FAILED", str(problem))
 
     async def _due(self, book: Book, *, again: bool) -> Due | None:
@@ -127,6 +127,7 @@ class EndOfDayTask:
         if due.rolled:
             all_well = await self._back_up(due.present - 1) and all_well
         if due.rolled and all_well:
+            self._alerts.pop("end of day", None)
             keep_closed(self._home, due.present - 1)
             self._log.info("day closed", day=day_text(due.present - 1))
         now_s = asyncio.get_running_loop().time()

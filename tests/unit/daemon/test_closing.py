@@ -106,3 +106,35 @@ async def test_a_backup_that_fails_alarms_and_leaves_the_day_open(tmp_path: Path
     assert task.alerts() == []
     assert asked == [DAY_ONE, DAY_ONE]
     assert last_closed(home) == DAY_ONE
+
+
+async def test_a_memory_that_cannot_be_kept_alarms(tmp_path: Path) -> None:
+    """A file stands where the reports belong: said, and the daemon goes on."""
+    home = write_run(tmp_path / "home", two_days())
+    (home / "reports").write_text("")
+    log = RunLog(io.StringIO(), SystemClock(), dict)
+    task = EndOfDayTask(home, Wanted(reports=False), lambda: 0, log)
+    await task.last(asyncio.Event())
+    assert [one.code for one in task.alerts()] == ["REPORT_FAILED"]
+    (home / "reports").unlink()
+    await task.last(asyncio.Event())
+    assert task.alerts() == []
+
+
+async def test_told_to_stop_it_stops(tmp_path: Path) -> None:
+    """A signal during the last reports ends them; the next start writes them."""
+    home = write_run(tmp_path / "home", two_days())
+    log = RunLog(io.StringIO(), SystemClock(), dict)
+    stop = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def backup(_: int) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = EndOfDayTask(home, Wanted(reports=False), lambda: 0, log, backup)
+    last = asyncio.create_task(task.last(stop))
+    await begun.wait()
+    stop.set()
+    await last
+    assert last_closed(home) == 0

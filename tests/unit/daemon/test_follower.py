@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from adapters.clock import SystemClock
 from daemon.runtime.derived_lines import DerivedLines
 from daemon.runtime.equity_file import EquityFiles, engine_file
 from daemon.runtime.events_file import EventsFile
 from daemon.runtime.follower import CODE, JournalFollower
+from daemon.runtime.run_log import RunLog
+from daemon.runtime.tasks.follower import FollowerTask
 from daemon.runtime.trade_log import ClosedTrades, TradeLog
 from state.entries import Entry, RunEnded, RunStarted
 from state.queries import open_book
@@ -22,6 +27,20 @@ from tests.run_folders import T0, beginning, opening, two_days
 ENGINES = [("EURUSD", "orb"), ("EURUSD", "lsg")]
 ORB = engine_file("EURUSD", "orb")
 EVENTS = "logs/events-20170106.jsonl"
+
+
+class Heard(io.StringIO):
+    """A stream that says when something was written to it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing written."""
+        super().__init__()
+        self.heard = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        """Write and say so."""
+        self.heard.set()
+        return super().write(text)
 
 
 async def _pause() -> None:
@@ -249,6 +268,47 @@ async def test_the_curves_of_another_set_of_engines_still_add_up(tmp_path: Path)
         "orb": "34.23333333",  # + 0.90
         "lsg": "32.78333333",  # - 0.55
     }
+
+
+async def test_the_task_follows_until_its_end_and_says_each_problem_once(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """What was recorded right before the end is in the files; a problem is logged when it comes."""
+    home, text = tmp_path / "home", Heard()
+    _record(home, two_days()[:-1])
+    (home / "trades.csv").mkdir()
+    seq = len(two_days()) - 1
+    log = RunLog(text, SystemClock(), dict)
+    task = FollowerTask(home, "main", ENGINES, lambda: seq, log)
+    running = asyncio.create_task(task.run())
+    async with asyncio.timeout(30):
+        await text.heard.wait()
+    assert [one.code for one in task.alerts()] == [CODE]
+    (home / "trades.csv").rmdir()
+    _record(home, two_days()[-1:])
+    task.end()
+    await running
+    assert _files(home) == expected
+    assert task.alerts() == []
+    said = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert [(one["level"], one["file"]) for one in said] == [
+        ("error", "trades.csv"),
+        ("info", "trades.csv"),
+    ]
+
+
+async def test_a_database_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    """The task says so and ends when it is told to."""
+    text = Heard()
+    log = RunLog(text, SystemClock(), dict)
+    task = FollowerTask(tmp_path, "main", ENGINES, lambda: 1, log)
+    running = asyncio.create_task(task.run())
+    async with asyncio.timeout(30):
+        await text.heard.wait()
+    task.end()
+    await running
+    said = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert [one["file"] for one in said] == ["foliod.db"]
 
 
 def test_a_file_that_somebody_changes_meanwhile_is_not_written_to(tmp_path: Path) -> None:
