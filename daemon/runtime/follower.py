@@ -50,7 +50,7 @@ class JournalFollower:
         self._curves: dict[str, DerivedLines] = {}
         self._equity: dict[str, Decimal] = {}
         self._closed_seq = self._marked_seq = self._looked_seq = 0
-        self._is_open = self._has_marks = False
+        self._is_open = self._has_marks = self._is_stale = False
         self.alerts: dict[str, str] = {}
         self.notes: list[str] = []
 
@@ -60,8 +60,12 @@ class JournalFollower:
 
     def reopen(self) -> None:
         """Look at every file again with the next ``follow``: some may have been moved away."""
+        self._is_stale = True
+
+    def close(self) -> None:
+        """Let go of every file; ``follow`` opens them again."""
         self._events.close()
-        self._is_open = self._has_marks = False
+        self._is_open = self._has_marks = self._is_stale = False
 
     async def follow(self, book: Book) -> None:
         """Bring every file up to what the database has.
@@ -69,6 +73,8 @@ class JournalFollower:
         Raises:
             JournalError: the database cannot be read.
         """
+        if self._is_stale:
+            self.close()
         await self._follow_events(book)
         await self._follow_trades(book)
         await self._follow_marks(book)

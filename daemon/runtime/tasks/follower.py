@@ -63,7 +63,7 @@ class FollowerTask:
         try:
             await self._run()
         finally:
-            self._follower.reopen()
+            self._follower.close()
 
     async def _run(self) -> None:
         while not self._ending.is_set():
@@ -87,8 +87,8 @@ class FollowerTask:
             while not self._ending.is_set():
                 seq, now_s = self._seq(), asyncio.get_running_loop().time()
                 if seq != self._seen and now_s >= self._not_before_s:
+                    self._seen = seq  # before: who asks meanwhile for more is heard afterwards
                     await self._follower.follow(book)
-                    self._seen = seq
                     if self._follower.alerts:
                         self._seen, self._not_before_s = -1, now_s + RETRY_S
                     self._say(self._follower.alerts)

@@ -56,7 +56,7 @@ async def _follow(home: Path, follower: JournalFollower | None = None) -> Journa
     async with open_book(home / "foliod.db") as book:
         await mine.follow(book)
     if follower is None or mine.alerts:
-        mine.reopen()
+        mine.close()
     return mine
 
 
@@ -113,7 +113,7 @@ async def test_one_follower_takes_what_is_new(tmp_path: Path, expected: dict[str
     for entry in two_days():
         _record(home, [entry])
         await _follow(home, follower)
-    follower.reopen()
+    follower.close()
     assert _files(home) == expected
 
 
@@ -191,7 +191,7 @@ async def test_a_file_that_cannot_be_written_alarms_and_the_rest_goes_on(
 
     (home / name).rmdir()
     await _follow(home, follower)
-    follower.reopen()
+    follower.close()
     assert _files(home) == expected
     assert follower.alert_list() == []
 
@@ -213,7 +213,7 @@ async def test_reopened_it_writes_where_the_file_was_moved_from(tmp_path: Path) 
     (home / "trades.csv").rename(home / "moved too")
     _record(home, entries[-1:])
     await _follow(home, follower)
-    follower.reopen()
+    follower.close()
     assert b"RunEnded" in (home / EVENTS).read_bytes()
     assert (home / "trades.csv").read_bytes() == (home / "moved too").read_bytes()
 
@@ -258,7 +258,7 @@ async def test_the_curves_of_another_set_of_engines_still_add_up(tmp_path: Path)
     await _follow(home)
     follower = _follower(home, [("EURUSD", "new"), ("EURUSD", "orb")])
     await _follow(home, follower)
-    follower.reopen()
+    follower.close()
     last = {
         path.stem: path.read_text().splitlines()[-1].split(",")[1]
         for path in home.glob("equity_EURUSD_*.csv")
