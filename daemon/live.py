@@ -8,6 +8,7 @@ it feeds, paces, hears the operator and ends in order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -23,29 +24,28 @@ from adapters.kill_file import SWITCH_S, KillFile, Order
 from adapters.ports import Clock
 from adapters.systemd import Service
 from config.settings import Settings
+from daemon.beside import Beside
 from daemon.control import Answer, ControlServer, Request
-from daemon.core.status import Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.operator import Operator
 from daemon.runtime.closing import Wanted
 from daemon.runtime.found import found_lines
+from daemon.runtime.home import check_home, repair_lines
 from daemon.runtime.instants import Instant
 from daemon.runtime.recovery import BLOCKED_CODE, KILL_CODE
 from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
-from daemon.runtime.status_file import StatusFile
 from daemon.runtime.tasks.alarms import alarm_task
 from daemon.runtime.tasks.broker import BrokerTask
 from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
 from daemon.runtime.tasks.disk import Disk
-from daemon.runtime.tasks.end_of_day import EndOfDayTask
 from daemon.runtime.tasks.engines import EngineTasks
-from daemon.runtime.tasks.follower import FollowerTask
 from daemon.runtime.tasks.pulse import Pulse
 from daemon.runtime.tasks.serial import SerialTask
 from daemon.runtime.tasks.service import service_task
 from daemon.runtime.tasks.session import SessionWatch, session_watch
+from daemon.runtime.tasks.status import StatusTeller
 from daemon.runtime.tasks.supervisors import supervisor_alarms
 from daemon.runtime.version import VERSION
 from daemon.trading import END_OF_HISTORY, MODE, SESSION_OVER, STOPPED, Hooks, Trading
@@ -53,10 +53,7 @@ from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process
 from state.orders import Intent
-from state.units import HOUR_NS, SECOND_NS, day_text, utc_text
-
-STATUS_NS: Final = 5 * SECOND_NS
-"""The longest silence of the status, by the run's clock; an hour where bars come unpaced."""
+from state.units import utc_text
 
 CONFIG: Final = "config.toml"
 _KILL_S: Final = 0.05
@@ -95,9 +92,9 @@ class Live:
         self.home = settings.portfolio.data_dir / settings.portfolio.id
         self._stop = asyncio.Event()
         self._is_stopping = False
+        self._wal = self.home / f"{DATABASE}-wal"
         self.session = SessionWatch()
-        self._started = self._unwritten = ""
-        self._state: tuple[object, ...] = ()
+        self._started = ""
         self._log = RunLog(options.log, clock, self._scope)
         self._service = Service(os.environ, os.getpid())
         self._trading: Trading | None = None
@@ -151,9 +148,10 @@ class Live:
         self._stop.set()
 
     def _hear_reopen(self) -> None:
-        """Open the status file anew, for whoever rotates it; settings are not read again."""
+        """Open the files anew, for whoever rotates them; settings are not read again."""
         if self._trading is not None and self._trading.has_begun:
             self._status.close()
+            self._beside.reopen()
             self._log.info("files are opened anew", reason="SIGHUP")
 
     def _hear_kill(self, level: str) -> None:
@@ -163,38 +161,56 @@ class Live:
     async def _held(self) -> str:
         sys.setswitchinterval(SWITCH_S)
         self._disk = Disk()
+        self._beside = Beside(
+            self._settings, self.home, self._options.wanted, self._log, self._clock
+        )
+        reason = ""
         try:
             # A start may decide a long tail again: signals are heard meanwhile.
             await asyncio.to_thread(self._bring_up)
-            return await self._work()
+            reason = await self._work()
         except FoliodError as error:
             self._log.error("failed", problem=str(error))
+            self._beside.failed(str(error))
             self._manifest("failed", str(error))
             raise
         finally:
+            await self._beside.close(reason)
             if self._trading is not None:
                 await asyncio.to_thread(self._trading.close)
                 self._status.close()
+        return reason
 
     def _bring_up(self) -> None:
         """Recover, wire what tells the status, and say what was found."""
         options, settings = self._options, self._settings
-        hooks = Hooks(self._refuse, self._tell, self._disk.blocked, self._disk.unblocked)
+        check_home(self.home)
+        for line in repair_lines(self.home):
+            options.say(line)
+        hooks = Hooks(
+            self._refuse, self._tell, self._disk.blocked, self._disk.unblocked, self._beside.take
+        )
         trading = Trading(settings, self.home, options.strategies_folder, hooks)
         self._trading = self._at_work = trading
         core = trading.core
-        self._status = StatusFile(
-            self.home / "logs", HOUR_NS if options.speed is None else STATUS_NS
-        )
         facts = run_facts(settings, mode=MODE, source="files", since_ns=trading.now_ns)
         open_pnl = core.desk.valuation.open_pnl
-        self._board = StatusBoard(facts, core.engine_facts, core.market, open_pnl, core.pace)
-        self._inputs = StatusInputs(trading.now_ns)
+        self._status = StatusTeller(
+            self.home / "logs",
+            StatusBoard(facts, core.engine_facts, core.market, open_pnl, core.pace),
+            core.portfolio,
+            trading.writer,
+            self._disk,
+            self._log,
+            paced=options.speed is not None,
+            look=self._look,
+            alerts=self._beside.alerts,
+        )
+        self._found = [f"a new portfolio in {self.home}"]
         if trading.found:
-            for line in found_lines(core.portfolio, dict(core.grids), trading.now_ns):
-                options.say(line)
-        else:
-            options.say(f"a new portfolio in {self.home}")
+            self._found = found_lines(core.portfolio, dict(core.grids), trading.now_ns)
+        for line in self._found:
+            options.say(line)
         if options.one_day:
             schedules = [one.schedule for one in core.engines]
             coming = trading.coming()
@@ -219,22 +235,14 @@ class Live:
         trading.stepper.venue = self._broker
         self._engines = EngineTasks(trading.core.engines)
         self._pulse = Pulse(SteadyClock())
-        core, portfolio_id = trading.core, self._settings.portfolio.id
-        engines = [(one.symbol, one.name) for one in core.engines]
-        self._follower = FollowerTask(
-            self.home, portfolio_id, engines, lambda: core.portfolio.seq, self._log
-        )
-        wanted = self._options.wanted
-        wanted = wanted._replace(reports=wanted.reports and self._settings.end_of_day.reports)
-        self._end_of_day = EndOfDayTask(
-            self.home, wanted, lambda: core.portfolio.seq, self._log, backup=None
-        )
+        self._beside.begin(trading.core, lambda: not self._disk.problem)
         self._operator = Operator(
             trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
         )
         gc.freeze()  # what is wired lives as long as the process: no search for cycles in it
         self._log.info("started", at=utc_text(trading.now_ns), version=VERSION)
-        self._service.ready(self._said())
+        self._service.ready(self._status.said())
+        self._beside.started(self._found)
 
     def _manifest(self, state: str, reason: str) -> None:
         trading = self._trading
@@ -271,7 +279,7 @@ class Live:
                 ]
                 feed = group.create_task(self._feed_task(), name="feed")
                 stop = group.create_task(self._stop.wait(), name="stop")
-                follower = group.create_task(self._follower.run(), name="follower")
+                follower = group.create_task(self._beside.follower.run(), name="follower")
                 over = group.create_task(self.session.over.wait(), name="day over")
                 outer = [feed, stop, over, *self._outer_tasks(group)]
                 ends = {feed, stop, over, inner[0]}
@@ -282,7 +290,7 @@ class Live:
                 reason = SESSION_OVER if self.session.over.is_set() else reason
                 await _cancel(outer)
                 await self._desk.ask(lambda: self._end(reason))
-                self._follower.end()
+                self._beside.follower.end()
                 await follower
                 await _cancel(inner)
         except BaseExceptionGroup as errors:
@@ -290,7 +298,7 @@ class Live:
         self._manifest("complete", reason)
         if reason != STOPPED:
             self._is_stopping = self._stop.is_set()  # a signal now ends the reports
-            await self._end_of_day.last(self._stop)
+            await self._beside.end_of_day.last(self._stop)
         self._log.info("ended", reason=reason)
         return reason
 
@@ -303,18 +311,17 @@ class Live:
         """Return what went wrong and did not end the run, one sentence each."""
         stopped = self._at_work.core.portfolio.quarantined
         found = [f"{key} is quarantined: {error}" for key, error in stopped.items()]
-        alerts = [*self._follower.alerts(), *self._end_of_day.alerts()]
-        return [*found, *(one.what for one in alerts)]
+        return [*found, *(one.what for one in self._beside.alerts())]
 
     def _outer_tasks(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that give the desk work besides the feed."""
         trading, clock = self._at_work, self._run_clock
         core = trading.core
         alarms = supervisor_alarms(trading.stepper, core.timers, core.pace, clock.now_ns)
-        alarms["status"] = lambda: min(self._status.due_ns, self._board.edge_ns)
+        alarms["status"] = self._status.due_ns
         alarms["session"] = lambda: self.session.next_ns(clock.now_ns())
         control = ControlServer(self.home, self._answer)
-        closing = [] if self._options.speed is None else [self._end_of_day.run()]
+        closing = [] if self._options.speed is None else [self._beside.end_of_day.run()]
         return [
             group.create_task(self._router.run(), name="router"),
             *(
@@ -328,7 +335,12 @@ class Live:
             group.create_task(self._disk.failure(), name="disk's failure"),
             group.create_task(
                 service_task(
-                    self._service, SteadyClock(), self._desk, trading.writer, self._log, self._said
+                    self._service,
+                    SteadyClock(),
+                    self._desk,
+                    trading.writer,
+                    self._log,
+                    self._status.said,
                 ),
                 name="service",
             ),
@@ -420,48 +432,17 @@ class Live:
             return KILL_CODE
         return BLOCKED_CODE if self._disk.problem else None
 
-    def _said(self) -> str:
-        """Return one line on what the daemon does, for the service manager."""
-        portfolio = self._at_work.core.portfolio
-        open_ = f"{len(portfolio.positions)} open, day {day_text(portfolio.day)}"
-        if self._disk.problem:
-            return f"exits only, {open_}: {self._disk.problem}"
-        if portfolio.kill != "none":
-            return f"killed, {open_}: {portfolio.kill_reason}"
-        halts = ", ".join(sorted(portfolio.halts))
-        return f"halted ({halts}), {open_}" if halts else f"working, {open_}"
-
     def _tell(self, now_ns: int) -> int:
-        """Write a status line; everything that it says is durable.
+        return self._status.tell(now_ns)
 
-        Where bars come unpaced, only a change of state is told: a fill would fill the disk.
-        """
-        trading, inputs = self._at_work, self._inputs
-        inputs.now_ns, inputs.last_bar_ns, inputs.bars = now_ns, trading.now_ns, trading.bars
+    def _look(self, inputs: StatusInputs) -> None:
+        """Fill in what the status says beside the portfolio."""
+        trading = self._at_work
+        inputs.last_bar_ns, inputs.bars = trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
-        problem = self._disk.problem
-        inputs.db_ok = not problem
-        inputs.alerts = [
-            *([Alert("JOURNAL_BLOCKED", problem)] if problem else []),
-            *self._follower.alerts(),
-            *self._end_of_day.alerts(),
-        ]
         inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
-        due_ns = min(self._status.due_ns, self._board.edge_ns)
-        state = self._board.state(trading.core.portfolio, inputs)
-        if self._options.speed is None and now_ns < due_ns and state == self._state:
-            return due_ns
-        self._state = state
-        try:
-            self._status.write(now_ns, self._board.line(trading.core.portfolio, inputs))
-            self._status.flush()
-        except OSError as problem:
-            if str(problem) != self._unwritten:  # said once, not with every line
-                self._log.error("status cannot be written", problem=str(problem))
-            self._unwritten = str(problem)
-        else:
-            self._unwritten = ""
-        return min(self._status.due_ns, self._board.edge_ns)
+        with contextlib.suppress(OSError):
+            inputs.wal_bytes = os.stat(self._wal).st_size
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -60,13 +60,14 @@ class Hooks:
     ``refuse`` answers right before an entry order goes out: a reason code, or None. ``tell`` is
     told the end of an instant in which something changed and answers from when on it wants to be
     told without a change. ``on_blocked`` is told by the writer's thread why the disk takes nothing,
-    ``on_unblocked`` when it does again.
+    ``on_unblocked`` when it does again. ``observe`` is told every entry after it was applied.
     """
 
     refuse: Callable[[Intent], str | None] = lambda _: None
     tell: Callable[[int], int] = lambda _: NEVER_NS
     on_blocked: Callable[[str], None] = lambda _: None
     on_unblocked: Callable[[], None] = lambda: None
+    observe: Callable[[int, Entry], None] | None = None
 
 
 class Trading:
@@ -154,6 +155,7 @@ class Trading:
             high_water=core.drawdown.mark_at,
             on_change=self._tell,
             refuse=self._refuse,
+            observers=[] if self._hooks.observe is None else [self._hooks.observe],
         )
         self._lanes = [self.stepper.lanes[series.key] for series in core.market.series]
         for command in self._sink.commands():

@@ -60,7 +60,8 @@ class StatusInputs(msgspec.Struct):
     ``phase`` is ``starting``, ``ready``, ``running`` or ``stopping``, ``phase_reason`` its why.
     ``last_bar_ns`` is the close of the last bar (0: none yet), ``bars`` counts them, ``refused``
     the rows that did not become bars. ``news_until_ns`` 0: no guard is active.
-    ``alerts`` are the runner's own (a log that cannot be written ...).
+    ``alerts`` are the runner's own (a log that cannot be written ...). ``durable_seq`` is the last
+    entry on the disk where that is not the portfolio's last one, else None.
     """
 
     now_ns: int
@@ -75,6 +76,7 @@ class StatusInputs(msgspec.Struct):
     ws_errors: int = 0
     broker_ok: bool = True
     db_ok: bool = True
+    durable_seq: int | None = None
     wal_bytes: int = 0
     loop_lag_ms_p99: float | None = None
     queue_max: int = 0

@@ -26,12 +26,13 @@ class Wanted(NamedTuple):
     """What the end of a day is to do.
 
     ``reports``: the daily ones; ``analytics``: weekly, monthly and since inception too;
-    ``parity``: the day is decided once more.
+    ``parity``: the day is decided once more; ``picture``: the day is drawn, for messages.
     """
 
     reports: bool = True
     analytics: bool = True
     parity: bool = True
+    picture: bool = False
 
 
 class Step(NamedTuple):
@@ -84,7 +85,8 @@ def steps(home: Path, due: Due, wanted: Wanted) -> list[Step]:
     if not wanted.reports:
         return []
     folder = str(home.absolute())
-    found = [Step("daily report", ("report", "day", folder))]
+    drawn = ("--png", "--date", day_text(due.present - 1)) if wanted.picture and due.rolled else ()
+    found = [Step("daily report", ("report", "day", folder, *drawn))]
     if due.rolled and wanted.analytics:
         found += [
             Step(name, ("report", kind, folder)) for name, kind in _periods(due.closed, due.present)

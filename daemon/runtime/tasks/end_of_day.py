@@ -54,17 +54,20 @@ class EndOfDayTask:
         seq: Callable[[], int],
         log: RunLog,
         backup: Backup | None = None,
+        reported: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Watch the database in ``home``; ``seq`` is the last entry that is on the disk.
 
         ``backup`` is called once for each final end of a day, after its reports; whatever
-        ``FoliodError`` or ``OSError`` it raises alarms, and it is called again later.
+        ``FoliodError`` or ``OSError`` it raises alarms, and it is called again later. ``reported``
+        is told of each day (an ordinal) whose end is final.
         """
         self._home = home
         self._wanted = wanted
         self._seq = seq
         self._log = log
         self._backup = backup
+        self._reported = reported
         self._alerts: dict[str, Alert] = {}
         self._seen = self._looked = 0
         self._retry_s = 0.0
@@ -130,6 +133,7 @@ class EndOfDayTask:
             self._alerts.pop("end of day", None)
             keep_closed(self._home, due.present - 1)
             self._log.info("day closed", day=day_text(due.present - 1))
+            self._reported(due.present - 1)
         now_s = asyncio.get_running_loop().time()
         self._retry_s = 0.0 if all_well else now_s + RETRY_S
 
