@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from state.reasons_feed import FEED
+
 
 class Reason(msgspec.Struct, frozen=True):
     """One reason code.
@@ -17,7 +19,7 @@ class Reason(msgspec.Struct, frozen=True):
     ``gate`` names the gates that answer with it, or what else says it. ``observed`` and ``limit``
     describe the two values that stand beside it, with their units; both are empty where none do.
     ``remedy`` is what an operator does about it. ``allows`` is True for the answer of a gate that
-    has no objection. ``kind`` is ``gate``, ``order``, ``exit``, ``bar`` or ``engine``.
+    has no objection. ``kind`` is ``gate``, ``order``, ``exit``, ``bar``, ``feed`` or ``engine``.
     """
 
     code: str
@@ -466,6 +468,7 @@ _OTHERS: Final = (
            "and the rest of the portfolio goes on.", "", "",
            "Read the traceback in the journal, correct the strategy, start again.",
            kind="engine"),
+    *(Reason(code, by, meaning, "", "", remedy, kind="feed") for code, by, meaning, remedy in FEED),
 )  # fmt: skip
 
 REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in (*_GATES, *_OTHERS)}

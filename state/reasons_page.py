@@ -15,6 +15,7 @@ SECTIONS: Final = {
     "exit": "Exits",
     "bar": "Rows of a bar source that did not become bars",
     "engine": "Engines",
+    "feed": "Live feeds",
 }
 """The kinds of codes and their headings, in the order of the page."""
 

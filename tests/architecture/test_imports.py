@@ -25,6 +25,7 @@ PLANTS = {
     "inside adapters": ("adapters/ports.py", "import adapters.clock"),
     "inside state": ("state/units.py", "import state.ledger"),
     "core and nouns are pure": ("daemon/core/desk.py", "import os"),
+    "rules of live feeds are pure": ("adapters/feeds/aggregator.py", "import adapters.clock"),
     "supervisors are strangers": (
         "daemon/core/supervisors/window.py",
         "import daemon.core.supervisors.news",
