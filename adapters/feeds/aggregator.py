@@ -29,8 +29,8 @@ class MadeBar(NamedTuple):
 class _Forming:
     """One bar that still forms; open and close follow the stamps, not the order of arrival."""
 
-    __slots__ = ("close", "end_ns", "first_ns", "high", "last_ns", "low", "open", "open_ns",
-                 "volume")  # fmt: skip
+    __slots__ = ("close", "end_ns", "first_ns", "high", "is_whole", "last_ns", "low", "open",
+                 "open_ns", "volume")  # fmt: skip
 
     def __init__(self, open_ns: int, end_ns: int, at_ns: int, price: float, size: float) -> None:
         self.open_ns = open_ns
@@ -38,6 +38,7 @@ class _Forming:
         self.first_ns = self.last_ns = at_ns
         self.open = self.high = self.low = self.close = price
         self.volume = size
+        self.is_whole = False
 
     def add(self, at_ns: int, price: float, size: float) -> None:
         if price > self.high:
@@ -68,6 +69,10 @@ class _Lane:
         self.newest: _Forming | None = None
         self.older: list[_Forming] = []
         self.whole_from_ns = 0
+
+    def is_whole(self, forming: _Forming) -> bool:
+        """Whether every tick of a bar was heard."""
+        return forming.is_whole or forming.open_ns >= self.whole_from_ns
 
 
 class Aggregator:
@@ -155,8 +160,7 @@ class Aggregator:
                 if forming is None:
                     continue
                 if forming.end_ns <= limit_ns:
-                    whole = forming.open_ns >= lane.whole_from_ns
-                    made.append(MadeBar(symbol, forming.bar(), whole))
+                    made.append(MadeBar(symbol, forming.bar(), lane.is_whole(forming)))
                 else:
                     self._due_ns = min(self._due_ns, forming.end_ns + self.grace_ns)
             lane.older = [one for one in lane.older if one.end_ns > limit_ns]
@@ -169,15 +173,20 @@ class Aggregator:
         """Return the instant from which ``close_due`` has something to close, NEVER_NS for none."""
         return self._due_ns
 
-    def interrupt(self, until_ns: int) -> None:
-        """Say that ticks before ``until_ns`` may be missing: bars opening before are not whole."""
-        for lane in self._lanes.values():
-            lane.whole_from_ns = max(lane.whole_from_ns, until_ns)
+    def listen(self, symbol: str, from_ns: int) -> None:
+        """Say that every tick of a symbol from ``from_ns`` on is heard, and none before."""
+        self._lanes.setdefault(symbol, _Lane()).whole_from_ns = from_ns
 
-    def watch(self, symbol: str, from_ns: int) -> None:
-        """Begin with a symbol: bars opening before ``from_ns`` are not whole."""
-        lane = self._lanes.setdefault(symbol, _Lane())
-        lane.whole_from_ns = max(lane.whole_from_ns, from_ns)
+    def interrupt(self, at_ns: int) -> None:
+        """Say that from ``at_ns`` on no tick is heard, until ``listen`` says so.
+
+        Bars whose interval is not over by then are not whole.
+        """
+        for lane in self._lanes.values():
+            for forming in [*lane.older, lane.newest]:
+                if forming is not None and forming.end_ns <= at_ns:
+                    forming.is_whole = lane.is_whole(forming)
+            lane.whole_from_ns = NEVER_NS
 
     def _add_elsewhere(
         self, symbol: str, lane: _Lane, at_ns: int, price: float, size: float

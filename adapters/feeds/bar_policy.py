@@ -84,7 +84,9 @@ class BarPolicy:
 
     def judge(self, bar: Bar, now_ns: int, symbol: str = "", interval_ns: int = 0) -> Judgement:
         """Judge a bar that came at ``now_ns``, as what its source said (empty: as this series)."""
-        code, text = self._problem(bar, now_ns, symbol or self.symbol, interval_ns)
+        code, text = self.problem(bar, now_ns, symbol or self.symbol, interval_ns)
+        if not code:
+            code, text = self._order(bar, now_ns)
         if not code:
             code, text = self._collar(bar)
         if code:
@@ -113,8 +115,8 @@ class BarPolicy:
             return None
         return Gap(self.last.close_ns, open_ns)
 
-    def _problem(self, bar: Bar, now_ns: int, symbol: str, interval_ns: int) -> tuple[str, str]:
-        """Return the reason why a bar cannot be the next one of this series, empty when it can."""
+    def problem(self, bar: Bar, now_ns: int, symbol: str, interval_ns: int) -> tuple[str, str]:
+        """Return code and text why a bar cannot be of this series at all, empty when it can."""
         if symbol != self.symbol:
             return "WRONG_SYMBOL", f"expected {self.symbol}, found {symbol[:40]!r}"
         length_ns = bar.close_ns - bar.open_ns
@@ -132,7 +134,7 @@ class BarPolicy:
             return code, f"open {bar.open}, high {bar.high}, low {bar.low}, close {bar.close}"
         if bar.close_ns > now_ns + self._limits.skew_ns:
             return "FROM_FUTURE", f"closes at {utc_text(bar.close_ns)}, now {utc_text(now_ns)}"
-        return self._order(bar, now_ns)
+        return "", ""
 
     def _order(self, bar: Bar, now_ns: int) -> tuple[str, str]:
         last = self.last

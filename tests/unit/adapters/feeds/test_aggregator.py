@@ -160,13 +160,15 @@ def test_a_quote_counts_on_its_side_and_only_when_it_can_be_traded() -> None:
 def test_a_bar_with_a_hole_in_its_ticks_says_so() -> None:
     """A line that was down, or came up, in the middle of an interval leaves it untrue."""
     aggregator = _aggregator()
-    aggregator.watch("EURUSD", HOUR + 30 * SECOND_NS)
-    _add(aggregator, (40, 1.0), (70, 2.0), (130, 3.0), (190, 4.0))
-    aggregator.interrupt(HOUR + 125 * SECOND_NS)
+    aggregator.listen("EURUSD", HOUR + 30 * SECOND_NS)
+    _add(aggregator, (40, 1.0), (70, 2.0), (130, 3.0))
+    aggregator.interrupt(HOUR + 130 * SECOND_NS)
+    aggregator.listen("EURUSD", HOUR + 140 * SECOND_NS)
+    _add(aggregator, (150, 3.0), (190, 4.0))
 
     made = aggregator.close_due(NEVER_NS)
 
-    assert [m.is_whole for m in made] == [False, False, False, True]
+    assert [m.is_whole for m in made] == [False, True, False, True]
 
 
 def test_symbols_close_together_in_one_order() -> None:
