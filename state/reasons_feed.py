@@ -22,7 +22,8 @@ FEED: Final = (
      "Set the clock of this machine (`timedatectl` says whether it is synchronised). If it is "
      "right, the source's stamps are wrong."),
     ("LATE_BAR", "feed: bars",
-     "A bar came after the grace of its interval and after a later bar was accepted.",
+     "A bar came after the grace of its interval and after a later bar was accepted, or it is from "
+     "before the feed was started.",
      "Nothing: it never rewrites a decision. Often: the source is slow or sends old bars again."),
     ("OUT_OF_ORDER", "feed: bars", "A bar came in time, yet after a later one was accepted.",
      "Nothing; often: the source, or a proxy before it, reorders."),

@@ -70,13 +70,19 @@ class BarPolicy:
     """
 
     def __init__(
-        self, symbol: str, interval_ns: int, hours: MarketHours, limits: PolicyLimits
+        self,
+        symbol: str,
+        interval_ns: int,
+        hours: MarketHours,
+        limits: PolicyLimits,
+        start_ns: int = 0,
     ) -> None:
-        """Begin without a bar."""
+        """Begin without a bar; the first one must not have ended before ``start_ns``."""
         self.symbol = symbol
         self.interval_ns = interval_ns
         self.refused: dict[str, int] = {}
         self.last: Bar | None = None
+        self._start_ns = start_ns
         self._hours = hours
         self._limits = limits
         self._accepted: dict[int, Bar] = {}
@@ -138,6 +144,8 @@ class BarPolicy:
 
     def _order(self, bar: Bar, now_ns: int) -> tuple[str, str]:
         last = self.last
+        if last is None and bar.close_ns <= self._start_ns:
+            return "LATE_BAR", f"bar of {utc_text(bar.open_ns)} from before the feed was started"
         if last is None or bar.open_ns >= last.close_ns:
             return "", ""
         known = self._accepted.get(bar.open_ns)

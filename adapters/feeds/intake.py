@@ -20,7 +20,8 @@ from state.units import DAY_NS, NEVER_NS
 class Intake:
     """Takes what the codec decoded and the passing of time; returns what is to be handed over.
 
-    ``series`` are the symbols by name; ``counts`` are refused prices and bars by reason code.
+    ``series`` are the symbols by name. ``payloads`` counts the prices and bars of them that came,
+    impossible prices left out: the proof that the line delivers.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Intake:
                         f"{rules.interval_ns} ns: expected a multiple that divides a day"
                     )
         self.series = {one.symbol: LiveSeries(one, rules, start_ns) for one in specs}
+        self.payloads = 0
         self._rules = rules
         self._aggregator = Aggregator(rules.interval_ns, rules.limits.grace_ns, side)
         self._counts: dict[str, int] = {}
@@ -140,14 +142,19 @@ class Intake:
         if self._unheard:
             self._listen(tuple(self._unheard), now_ns)
         add = self._aggregator
-        if (add.add_tick(event) if isinstance(event, Tick) else add.add_quote(event)) is None:
+        code = add.add_tick(event) if isinstance(event, Tick) else add.add_quote(event)
+        if code is None:
+            self.payloads += 1
             series.payload_ns, series.heard_ns = now_ns, event.at_ns
+        elif code == "NOT_TRADEABLE":
+            self.payloads += 1
 
     def _bar(self, event: BarUpdate, now_ns: int) -> list[FeedEvent]:
         series = self.series.get(event.symbol)
         if series is None:
             self._count("WRONG_SYMBOL")
             return []
+        self.payloads += 1
         series.payload_ns, series.heard_ns = now_ns, event.bar.open_ns
         if not event.closed:
             return []

@@ -73,7 +73,7 @@ class LiveSeries:
         """Begin at ``start_ns``, after the bars that are known already."""
         self.spec = spec
         self.symbol = spec.symbol
-        self.policy = BarPolicy(spec.symbol, rules.interval_ns, spec.hours, rules.limits)
+        self.policy = BarPolicy(spec.symbol, rules.interval_ns, spec.hours, rules.limits, start_ns)
         self.payload_ns = start_ns
         self.heard_ns = 0
         self.stale_since_ns: int | None = None

@@ -44,7 +44,9 @@ PLANTS = {
     "rich belongs to what people read": ("daemon/wiring.py", "import rich"),
     "jinja2 belongs to daemon.reports": ("daemon/wiring.py", "import jinja2"),
     "click belongs to daemon.cli": ("daemon/wiring.py", "import click"),
-    "the loop belongs to runners": ("daemon/runtime/stepper.py", "import asyncio"),
+    "websockets belongs to websocket lines": ("daemon/wiring.py", "import websockets"),
+    "aiohttp belongs to streams and histories": ("daemon/wiring.py", "import aiohttp"),
+    "the loop belongs to runners and lines": ("daemon/runtime/stepper.py", "import asyncio"),
     "no cycles": ("state/units.py", "import state.ledger"),
 }
 """Contract: a file, and a line in it that the contract forbids."""

@@ -56,6 +56,14 @@ def test_a_bar_before_the_last_one_is_late_or_out_of_order_by_the_clock() -> Non
     assert series.last == minute(5)
 
 
+def test_a_snapshot_of_the_past_is_no_live_bar() -> None:
+    """F6: what ended before the feed was started is history, however it comes."""
+    series = BarPolicy("EURUSD", MINUTE_NS, AlwaysOpen(), LIMITS, minute(3).open_ns)
+
+    assert offer(series, minute(2)).code == "LATE_BAR"
+    assert offer(series, minute(3)).is_accepted
+
+
 def test_a_gap_is_flagged_from_and_to_and_only_where_the_market_was_open() -> None:
     """FEED-3: the bar goes on, and what is missing before it is said to the nanosecond."""
     series = policy()
