@@ -16,7 +16,7 @@ from adapters.feeds.resample import interval_text
 from state.bars import Bar, impossible
 from state.units import SECOND_NS, utc_text
 
-_REMEMBERED: Final = 1024
+_REMEMBERED: Final = 128
 """Accepted bars of a series that are told apart from late ones when they come again."""
 
 

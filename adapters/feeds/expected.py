@@ -73,13 +73,18 @@ class CivilHours:
         self._weekdays = weekdays
         self._holidays = holidays
         self._day = lru_cache(maxsize=64)(self._session_of)
+        self._latest: Session = (0, 0)
 
     def session_at(self, at_ns: int) -> Session:
         """Return the session that is open at an instant, or else the next one."""
+        latest = self._latest
+        if latest[0] <= at_ns < latest[1]:
+            return latest
         first = at_ns // DAY_NS + EPOCH_ORDINAL - 1
         for day in range(first, first + _SEARCH_DAYS):
             session = self._day(day)
             if session is not None and session[1] > at_ns:
+                self._latest = session
                 return session
         return NEVER_NS, NEVER_NS
 

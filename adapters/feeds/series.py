@@ -169,11 +169,11 @@ class LiveSeries:
         return [failed, *self._release([], now_ns, said_to_ns=wanted.to_ns)]
 
     def state(self, now_ns: int) -> str:
-        """Return ``flowing``, ``stale``, ``closed`` (the market is) or ``waiting`` for a bar."""
-        if self.stale_since_ns is not None:
-            return "stale"
+        """Return ``closed`` (the market is), ``stale``, ``flowing`` or ``waiting`` for a bar."""
         if not is_open(self.spec.hours, now_ns):
             return "closed"
+        if self.stale_since_ns is not None:
+            return "stale"
         return "flowing" if self.is_flowing else "waiting"
 
     def _hold(self, bar: Bar, now_ns: int, interval_ns: int) -> list[FeedEvent]:

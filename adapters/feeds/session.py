@@ -96,7 +96,8 @@ class FeedStatus(msgspec.Struct):
 class FeedSession:
     """Runs one feed: ``run`` as a task, ``next_event`` from one taker.
 
-    ``on_frame`` is shown every frame with the instant it came, before it is decoded.
+    ``on_frame`` is shown every frame with the instant it came, before it is decoded; it may raise
+    ``FeedError``, which is counted.
     """
 
     def __init__(
@@ -231,8 +232,7 @@ class FeedSession:
     def _take(self, frame: bytes | str) -> None:
         """Take one frame: decode it, and hand over what comes of it."""
         now_ns = self._last_frame_ns = self._clock.now_ns()
-        if self._on_frame is not None:
-            self._on_frame(now_ns, frame)
+        self._keep(now_ns, frame)
         try:
             events = self._codec.decode(frame)
         except Exception as error:
@@ -251,6 +251,15 @@ class FeedSession:
         for event in events:
             if isinstance(event, Refused):
                 self._refused(event, now_ns)
+
+    def _keep(self, now_ns: int, frame: bytes | str) -> None:
+        """Show a frame to who keeps it; a record that cannot be written stops no bar."""
+        if self._on_frame is None:
+            return
+        try:
+            self._on_frame(now_ns, frame)
+        except FeedError as error:
+            self._failed("RECORD_FAILED", str(error))
 
     def _refused(self, refused: Refused, now_ns: int) -> None:
         """Say that the venue said no; end the session when that is final for all of it.

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import random  # noqa: TID251 - seeded here
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from adapters.clock import SystemClock
 from adapters.feeds.backfill import RestHistory, RestLimits
-from adapters.feeds.backoff import LineError, should_reconnect
+from adapters.feeds.backoff import BackoffLimits, LineError, should_reconnect
+from adapters.feeds.bar_policy import PolicyLimits
+from adapters.feeds.events import BarClosed, Disconnected, FeedEvent, Stale
+from adapters.feeds.expected import AlwaysOpen
+from adapters.feeds.intake import Intake
 from adapters.feeds.line import LineLimits
+from adapters.feeds.recorder import Recorder
+from adapters.feeds.recording import read_frames
+from adapters.feeds.series import SeriesRules, SeriesSpec
+from adapters.feeds.session import FeedSession, SessionLimits
 from adapters.feeds.stream import StreamOpener
 from adapters.feeds.websocket import WebsocketOpener
 from state.bars import Bar
 from state.errors import FeedError
 from state.units import MINUTE_NS
+from tests.fakes.hostile_feed import GRACE_NS, INTERVAL_NS, SYMBOL, bar_of
+from tests.fakes.small_codec import SmallCodec, bar_frame
 
 KEY = "c4n4ryK3y"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -165,6 +178,47 @@ async def test_an_address_that_is_none_is_an_error_for_people(url: str) -> None:
     """Never a traceback for a user's mistake."""
     with pytest.raises(LineError):
         await WebsocketOpener(url, LIMITS).open()
+
+
+async def test_a_session_over_a_stream_tells_silence_and_keeps_its_frames(tmp_path: Path) -> None:
+    """F2, F4, F6: chunked lines are a feed like any other; a stall is found and opened anew."""
+    asked = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        response = await _stream(request, b"\n")
+        number = SystemClock().now_ns() // INTERVAL_NS
+        for one in range(number, number + 3 if asked == 1 else number + 50):
+            await asyncio.sleep(max(0.0, (bar_of(one).close_ns - SystemClock().now_ns()) / 1e9))
+            await response.write(bar_frame(SYMBOL, bar_of(one)).encode() + b"\n")
+        await asyncio.sleep(30)
+        return response
+
+    clock = SystemClock()
+    rules = SeriesRules(INTERVAL_NS, PolicyLimits(grace_ns=GRACE_NS))
+    intake = Intake([SeriesSpec(SYMBOL, AlwaysOpen())], rules, clock.now_ns())
+    limits = SessionLimits(silent_after_s=0.4, nap_s=0.02, pauses=BackoffLimits(first_s=0.05))
+    found: list[FeedEvent] = []
+    with Recorder(tmp_path, is_durable=False, kind="frames") as recorder:
+        async with answering(answer) as url, asyncio.timeout(10):
+            opener = StreamOpener(url, LIMITS, HEADERS)
+            session = FeedSession(
+                SmallCodec(greets=False), opener, intake, clock, random.Random(1), limits,
+                on_frame=recorder.add_frame,
+            )  # fmt: skip
+            running = asyncio.create_task(session.run())
+            while sum(isinstance(one, BarClosed) for one in found) < 5:
+                found.append(await session.next_event())
+            running.cancel()
+            await asyncio.wait([running])
+
+    bars = [one.bar for one in found if isinstance(one, BarClosed)]
+    assert bars == [bar_of(one.open_ns // INTERVAL_NS) for one in bars]
+    assert [one.code for one in found if isinstance(one, Disconnected)] == ["LINE_SILENT"]
+    assert any(isinstance(one, Stale) for one in found)
+    assert len(list(read_frames(tmp_path))) >= len(bars)
+    assert KEY not in repr(found) + repr(session.status())
 
 
 class Pages:

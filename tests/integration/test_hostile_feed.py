@@ -39,6 +39,7 @@ from adapters.feeds.series import SeriesRules, SeriesSpec
 from adapters.feeds.session import FeedSession, SessionLimits
 from adapters.feeds.websocket import WebsocketOpener
 from state.bars import Bar
+from state.errors import FeedError
 from state.units import SECOND_NS
 from tests.fakes.hostile_feed import (
     GRACE_NS,
@@ -133,6 +134,7 @@ async def watched(
     limits: SessionLimits = LIMITS,
     recent: tuple[Bar, ...] = (),
     url: str = "",
+    on_frame: Callable[[int, bytes | str], None] | None = None,
 ) -> AsyncIterator[Watched]:
     """Run a session against a venue; at the end everything handed over must have been true."""
     clock = SystemClock()
@@ -150,6 +152,7 @@ async def watched(
         limits,
         history,
         secrets=["c4n4ry"],
+        on_frame=on_frame,
     )
     found = Watched(session)
     try:
@@ -383,6 +386,32 @@ async def test_a_key_that_is_refused_is_never_tried_again() -> None:
     (said,) = feed.of(FeedRefused)
     assert said.is_final
     assert said.text == "42: key *** is not valid"
+
+
+async def test_a_recording_that_cannot_be_written_stops_no_bar() -> None:
+    """F6: it is said, and the feed goes on."""
+
+    def full(at_ns: int, frame: bytes | str) -> None:
+        raise FeedError("cannot record below var: No space left on device")
+
+    venue = Venue(speaks)
+    async with venue.open(), watched(venue, on_frame=full) as feed:
+        await feed.wait_bars(2)
+        status = feed.session.status()
+
+    assert (status.last_reason, status.connected) == ("RECORD_FAILED", True)
+    assert status.errors >= 2
+
+
+async def test_a_refusal_that_is_not_final_is_said_and_the_line_goes_on() -> None:
+    """F3: a venue that is busy, or refuses one symbol of many, ends nothing."""
+    venue = Venue(says(refusal_frame("busy, c4n4ry", final=False)))
+    async with venue.open(), watched(venue) as feed:
+        await feed.wait_bars(2)
+        status = feed.session.status()
+
+    assert [(one.text, one.is_final) for one in feed.of(FeedRefused)] == [("42: busy, ***", False)]
+    assert (status.last_reason, status.connected, venue.lines) == ("VENUE_REFUSED", True, 1)
 
 
 async def test_a_venue_that_never_answers_a_close_does_not_hold_the_session() -> None:
