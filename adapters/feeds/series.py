@@ -143,7 +143,7 @@ class LiveSeries:
         return due_ns
 
     def fill(self, wanted: FillWanted, bars: Iterable[Bar], now_ns: int) -> list[FeedEvent]:
-        """Take the history that was ``wanted``; bars outside it, or still forming, are ignored."""
+        """Take the history that was ``wanted``; bars outside it are ignored."""
         if wanted is not self.wanted:
             return []
         self.wanted = None
@@ -151,9 +151,7 @@ class LiveSeries:
         taken = [
             self._moved(one)
             for one in bars
-            if wanted.from_ns <= one.open_ns < wanted.to_ns
-            and one.close_ns <= now_ns
-            and one.open_ns not in heard
+            if wanted.from_ns <= one.open_ns < wanted.to_ns and one.open_ns not in heard
         ]
         return self._release(taken, now_ns, may_ask=True)
 

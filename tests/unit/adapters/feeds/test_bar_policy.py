@@ -130,6 +130,9 @@ def test_a_collar_refuses_a_spike_and_lets_a_market_that_moved_come_back() -> No
     assert found == ["", "", "OFF_COLLAR", "", *["OFF_COLLAR"] * 4, "", ""]
     assert offer(spike, minute(1, 100, spread=2.1)).code == "OFF_COLLAR"
     assert offer(spike, minute(1, 100, spread=1.9)).is_accepted
+    spikes = policy(limits)
+    codes = [offer(spikes, minute(n, c)).code for n, c in enumerate([100, 150, 150, 101, 150, 150])]
+    assert codes == ["", "OFF_COLLAR", "OFF_COLLAR", "", "OFF_COLLAR", "OFF_COLLAR"]
     unlimited = policy()
     assert [offer(unlimited, minute(n, c)).code for n, c in [(0, 1.0), (1, 900.0)]] == ["", ""]
     never = policy(PolicyLimits(collar=0.02, collar_confirm_bars=0))

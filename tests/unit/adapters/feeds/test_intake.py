@@ -170,6 +170,55 @@ def test_a_gap_is_said_filled_and_what_waited_follows_in_order() -> None:
     assert feed.wanted() == []
 
 
+def test_a_bar_that_was_torn_and_never_went_on_is_refused_too() -> None:
+    """F2: the line was lost within its interval and is still down when it is over."""
+    feed = intake()
+    tick(feed, 0)
+    feed.on_time(at(60) + GRACE_NS)
+    tick(feed, 65)
+    feed.lost(at(90))
+
+    found = feed.on_time(at(120) + GRACE_NS)
+
+    assert [one.code for one in found if isinstance(one, BarRefused)] == ["INCOMPLETE"]
+    assert bars(found) == []
+
+
+def test_a_bar_that_comes_while_its_gap_is_asked_for_is_the_lines() -> None:
+    """FEED-3: overtaken by a later one, it still fits; the history has no say in it."""
+    feed = intake(history=True)
+    send(feed, 0)
+    send(feed, 4)
+    (wanted,) = feed.wanted()
+    feed.take([BarUpdate("EURUSD", MINUTE_NS, minute(2), True)], at(301))
+
+    filled = feed.fill(wanted, [minute(n) for n in (1, 2, 3)], at(302))
+
+    assert bars(filled) == [(1, FILLED), (2, LIVE), (3, FILLED), (4, LIVE)]
+
+
+def test_a_longer_silence_is_asked_for_again_before_a_coarser_bar_closes() -> None:
+    """F5: what the history did not have when the silence began it may have at the bar's end."""
+    feed = intake(history=True, coarser=(5 * MINUTE_NS,))
+    send(feed, 0)
+    send(feed, 1)
+    feed.on_time(at(180) + GRACE_NS)
+    feed.fill(feed.wanted()[0], [], at(181))
+    due = at(300) + GRACE_NS
+
+    assert feed.on_time(due) == []
+    (wanted,) = feed.wanted()
+    filled = feed.fill(wanted, [minute(3), minute(4, 9.0)], due)
+
+    assert (wanted.from_ns, wanted.to_ns) == (at(120), at(300))
+    assert bars(filled) == [(3, FILLED), (4, FILLED)]
+    assert [
+        one.bar.close
+        for one in filled
+        if isinstance(one, BarClosed) and one.interval_ns == 5 * MINUTE_NS
+    ] == [9.0]
+
+
 def test_a_gap_without_history_is_said_and_left() -> None:
     """F5: nothing is invented."""
     feed = intake()
