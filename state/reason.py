@@ -47,3 +47,8 @@ def plan(code: str, meaning: str, remedy: str, observed: str = "", limit: str = 
 def bar(code: str, meaning: str, remedy: str) -> Reason:
     """Write down why a row or a bar was refused."""
     return Reason(code, "bar source", meaning, "", "", remedy, kind="bar")
+
+
+def feed(code: str, by: str, meaning: str, remedy: str) -> Reason:
+    """Write down what a live feed says of its prices, bars and lines."""
+    return Reason(code, by, meaning, "", "", remedy, kind="feed")

@@ -10,9 +10,10 @@ from typing import Final
 
 from state.reason import Reason
 from state.reasons_events import EVENTS
+from state.reasons_feed import FEED
 from state.reasons_gates import GATES
 
 __all__ = ["REASONS", "Reason"]
 
-REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in (*GATES, *EVENTS)}
+REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in (*GATES, *EVENTS, *FEED)}
 """Every reason code by its name, in the order of the reference page."""

@@ -16,6 +16,7 @@ SECTIONS: Final = {
     "plan": "Plans that moved, or were not widened",
     "bar": "Rows of a bar source that did not become bars",
     "engine": "Engines",
+    "feed": "Live feeds",
 }
 """The kinds of codes and their headings, in the order of the page."""
 

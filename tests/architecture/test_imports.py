@@ -36,6 +36,7 @@ PLANTS = {
     "inside state": ("state/units.py", "import state.ledger"),
     "core and nouns are pure": ("daemon/core/desk.py", "import os"),
     "wire codecs are pure": ("adapters/feeds/binance/codec.py", "import websockets"),
+    "rules of live feeds are pure": ("adapters/feeds/aggregator.py", "import adapters.clock"),
     "supervisors are strangers": (
         "daemon/core/supervisors/window.py",
         "import daemon.core.supervisors.news",
@@ -54,7 +55,8 @@ PLANTS = {
     "rich belongs to what people read": ("daemon/wiring.py", "import rich"),
     "jinja2 belongs to daemon.reports": ("daemon/wiring.py", "import jinja2"),
     "click belongs to daemon.cli": ("daemon/wiring.py", "import click"),
-    "the loop belongs to runners": ("daemon/runtime/stepper.py", "import asyncio"),
+    "websockets belongs to websocket lines": ("daemon/wiring.py", "import websockets"),
+    "the loop belongs to runners and lines": ("daemon/runtime/stepper.py", "import asyncio"),
     "HTTP belongs to adapters": ("daemon/wiring.py", "import aiohttp"),
     "Apprise belongs to its adapter": ("daemon/wiring.py", "import apprise"),
     "matplotlib belongs to the picture of the day": ("daemon/wiring.py", "import matplotlib"),

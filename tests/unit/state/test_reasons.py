@@ -6,6 +6,7 @@ import re
 
 from state.reasons import REASONS
 from state.reasons_events import EVENTS
+from state.reasons_feed import FEED
 from state.reasons_gates import GATES
 from state.reasons_page import SECTIONS, page
 from tests.builders import ROOT
@@ -33,4 +34,4 @@ def test_every_reason_is_whole() -> None:
 def test_no_code_is_defined_twice() -> None:
     """A second definition would silently replace the first."""
     assert page().count("\n### ") == len(REASONS)
-    assert len(GATES) + len(EVENTS) == len(REASONS)
+    assert len(GATES) + len(EVENTS) + len(FEED) == len(REASONS)

@@ -1,0 +1,56 @@
+"""The queue between a feed session and who takes its events: in order, bounded by waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from adapters.feeds.events import FeedEvent
+
+
+class Outbox:
+    """Events in order for one taker.
+
+    Putting never waits, so that what one frame said stays together; who is about to put waits for
+    ``room`` first. So it holds at most ``limit`` events and those of one frame.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Begin empty."""
+        self.limit = limit
+        self._events: deque[FeedEvent] = deque()
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    def __len__(self) -> int:
+        """Return how many events wait."""
+        return len(self._events)
+
+    def put(self, events: Iterable[FeedEvent]) -> None:
+        """Add events behind those that wait."""
+        self._events.extend(events)
+        if self._events:
+            self._filled.set()
+        if len(self._events) >= self.limit:
+            self._drained.clear()
+
+    async def room(self) -> None:
+        """Wait until there is room; at once when there is."""
+        if not self._drained.is_set():
+            await self._drained.wait()
+
+    def has_room(self) -> bool:
+        """Whether ``room`` would not wait."""
+        return self._drained.is_set()
+
+    async def take(self) -> FeedEvent:
+        """Return the next event, however long it takes."""
+        while not self._events:
+            self._filled.clear()
+            await self._filled.wait()
+        event = self._events.popleft()
+        if len(self._events) < self.limit:
+            self._drained.set()
+        return event

@@ -1,0 +1,115 @@
+"""Lines over one long HTTP answer, a JSON object a line, as brokers stream prices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from adapters.feeds.backoff import LineError
+from adapters.feeds.line import LineLimits
+from adapters.redaction import redacted
+
+
+class StreamOpener:
+    """Opens streams from one address. ``secrets`` and headers are kept out of every error."""
+
+    def __init__(
+        self,
+        url: str,
+        limits: LineLimits,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        """Keep the address; nothing is opened yet."""
+        self.address = redacted(url)
+        self._url = url
+        self._limits = limits
+        self._headers = {"Accept-Encoding": "identity", **(headers or {})}
+        self._secrets = (*secrets, *(headers or {}).values())
+
+    async def open(self) -> StreamLine:
+        """Ask for the stream; it is open once the answer's head is there.
+
+        Raises:
+            LineError: it could not be opened, or the answer is not 200.
+        """
+        session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None),
+            # A line may be as long as both halves of the buffer, and no longer.
+            read_bufsize=max(1, self._limits.max_frame_bytes // 2),
+        )
+        try:
+            async with asyncio.timeout(self._limits.open_timeout_s):
+                response = await session.get(
+                    self._url, headers=self._headers, allow_redirects=False
+                )
+                if response.status != 200:
+                    text = await response.content.read(200)
+                    raise self._failed(f"status {response.status}: {text!r}", response.status)
+        except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as error:
+            await session.close()
+            said = str(error) or f"no answer within {self._limits.open_timeout_s:g} s"
+            raise self._failed(said) from None
+        except BaseException:
+            await session.close()
+            raise
+        return StreamLine(session, response, self._limits, self._secrets)
+
+    def _failed(self, said: str, status: int = 0) -> LineError:
+        text = redacted(f"{self.address}: {said}", *self._secrets)
+        return LineError(text, status=status)
+
+
+class StreamLine:
+    """One open stream; it is read only."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        response: aiohttp.ClientResponse,
+        limits: LineLimits,
+        secrets: Sequence[str],
+    ) -> None:
+        """Take an answer whose head was read."""
+        self._session = session
+        self._response = response
+        self._limits = limits
+        self._secrets = secrets
+
+    async def send(self, frame: bytes) -> None:
+        """Refuse: what a stream sends is asked for in its address."""
+        raise LineError("a stream takes no frames; its codec must have nothing to send")
+
+    async def receive(self) -> bytes:
+        """Return the next line that is not empty."""
+        while True:
+            try:
+                line = await self._response.content.readline()
+            except (ValueError, HttpProcessingError):
+                # What the library raises for a line without an end depends on its version.
+                limit = self._limits.max_frame_bytes
+                raise LineError(
+                    f"expected lines of at most {limit} bytes", "FRAME_TOO_LARGE"
+                ) from None
+            except (OSError, TimeoutError, aiohttp.ClientError) as error:
+                raise LineError(redacted(str(error), *self._secrets)) from None
+            if not line:
+                raise LineError("the venue ended the stream")
+            if line.strip():
+                return line
+
+    async def close(self) -> None:
+        """End the stream, and hard when that takes too long."""
+        self.abort()
+        try:
+            async with asyncio.timeout(self._limits.close_timeout_s):
+                await self._session.close()
+        except (TimeoutError, OSError, aiohttp.ClientError):
+            pass
+
+    def abort(self) -> None:
+        """End the stream at once."""
+        self._response.close()
