@@ -19,7 +19,7 @@ from config.problems import is_secret
 from config.profiles import is_file
 from config.settings import Settings
 
-_OPERATION: Final = ("control", "keys", "notify", "check")
+_OPERATION: Final = ("control", "keys", "notify", "check", "feed")
 """Sections of how a portfolio is operated; no decision depends on them."""
 
 

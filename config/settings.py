@@ -29,6 +29,7 @@ from config.catalogue import instrument
 from config.consistency import Facts, Source, Trader, problems
 from config.locate import PORTFOLIO_ID, PORTFOLIO_ID_TEXT
 from config.section import Section
+from config.settings_feed import Feed
 from config.settings_operation import Check, Keys, Notify
 from config.settings_risk import EndOfDay, Freshness, News, Pacing, Risk
 from config.settings_strategies import SYMBOL, StrategySettings
@@ -318,6 +319,7 @@ class Settings(BaseModel):
     replay: Replay = Field(default_factory=Replay)
     control: Control = Field(default_factory=Control)
     keys: Keys = Field(default_factory=Keys)
+    feed: Feed = Field(default_factory=Feed)
     notify: Notify = Field(default_factory=Notify)
     check: Check = Field(default_factory=Check)
 

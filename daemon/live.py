@@ -17,17 +17,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from secrets import SystemRandom
 from typing import Any, Final, TextIO
 
 from adapters.clock import SteadyClock
+from adapters.feeds.backoff import Chance
 from adapters.kill_file import SWITCH_S, KillFile, Order
 from adapters.ports import Clock
 from adapters.systemd import Service
 from config.settings import Settings
 from daemon.beside import Beside
 from daemon.control import Answer, ControlServer, Request
+from daemon.core.status import Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
+from daemon.feeding import FileFeed, LiveFeed
+from daemon.live_line import LiveLine, open_line
 from daemon.operator import Operator
 from daemon.runtime.closing import Wanted
 from daemon.runtime.found import found_lines
@@ -38,7 +43,7 @@ from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, writ
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.tasks.alarms import alarm_task
 from daemon.runtime.tasks.broker import BrokerTask
-from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock
+from daemon.runtime.tasks.clocks import LockstepClock, PacedClock, RunClock, WallClock
 from daemon.runtime.tasks.disk import Disk
 from daemon.runtime.tasks.engines import EngineTasks
 from daemon.runtime.tasks.pulse import Pulse
@@ -57,8 +62,6 @@ from state.units import utc_text
 
 CONFIG: Final = "config.toml"
 _KILL_S: Final = 0.05
-_STRETCH: Final = 64
-"""Instants made ready at a time while nothing paces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class LiveOptions:
 
     ``speed`` is simulated seconds per second, None: as fast as it goes. ``say`` gets lines for the
     operator, ``log`` the process's own log. ``control`` is the folder of the kill file. ``wanted``
-    is what the end of a day does, where reports are on. ``one_day``: end when the next trading day
+    is what the end of a day does, where reports are on. ``chance`` draws the pauses between tries
+    to connect. ``one_day``: end when the next trading day
     is over.
     """
 
@@ -78,6 +82,7 @@ class LiveOptions:
     say: Callable[[str], None]
     strategies_folder: Path = field(default_factory=Path)
     wanted: Wanted = field(default_factory=Wanted)
+    chance: Chance = field(default_factory=SystemRandom)
     one_day: bool = False
 
 
@@ -98,6 +103,7 @@ class Live:
         self._log = RunLog(options.log, clock, self._scope)
         self._service = Service(os.environ, os.getpid())
         self._trading: Trading | None = None
+        self._line: LiveLine | None = None
 
     def _scope(self) -> dict[str, str | int]:
         trading = self._trading
@@ -166,6 +172,10 @@ class Live:
         )
         reason = ""
         try:
+            if self._settings.feed.is_live:
+                self._line = await open_line(
+                    self._settings, self.home, self._clock, self._options.chance, self._options.say
+                )
             # A start may decide a long tail again: signals are heard meanwhile.
             await asyncio.to_thread(self._bring_up)
             reason = await self._work()
@@ -179,6 +189,8 @@ class Live:
             if self._trading is not None:
                 await asyncio.to_thread(self._trading.close)
                 self._status.close()
+            if self._line is not None:
+                self._line.close()
         return reason
 
     def _bring_up(self) -> None:
@@ -190,10 +202,20 @@ class Live:
         hooks = Hooks(
             self._refuse, self._tell, self._disk.blocked, self._disk.unblocked, self._beside.take
         )
-        trading = Trading(settings, self.home, options.strategies_folder, hooks)
+        live = self._line
+        trading = Trading(
+            settings,
+            self.home,
+            options.strategies_folder,
+            hooks,
+            source=live.bars if live else None,
+            begin_ns=live.begin_ns if live else None,
+        )
         self._trading = self._at_work = trading
         core = trading.core
-        facts = run_facts(settings, mode=MODE, source="files", since_ns=trading.now_ns)
+        facts = run_facts(
+            settings, mode=MODE, source=live.source if live else "files", since_ns=trading.now_ns
+        )
         open_pnl = core.desk.valuation.open_pnl
         self._status = StatusTeller(
             self.home / "logs",
@@ -204,7 +226,7 @@ class Live:
             self._log,
             paced=options.speed is not None,
             look=self._look,
-            alerts=self._beside.alerts,
+            alerts=self._alerts,
         )
         self._found = [f"a new portfolio in {self.home}"]
         if trading.found:
@@ -221,20 +243,18 @@ class Live:
 
     async def _begin(self) -> None:
         """Record that this process goes on, and make the tasks' parts."""
-        trading, speed = self._at_work, self._options.speed
+        trading = self._at_work
         write_atomically(self.home / CONFIG, self._options.config_text.encode())
-        await trading.begin_run(self._disk.durable)
+        before = self._line.settle if self._line else None
+        await trading.begin_run(self._disk.durable, before)
         self._manifest("running", "")
-        self._run_clock: RunClock = (
-            LockstepClock(trading.now_ns)
-            if speed is None
-            else PacedClock(SteadyClock(), max(trading.now_ns, self.session.anchor_ns), speed)
-        )
-        self._desk, self._router = SerialTask(), SerialTask()
+        self._run_clock = self._clock_of_run()
+        self._desk = SerialTask()
         self._broker = BrokerTask(trading.stepper.venue)
         trading.stepper.venue = self._broker
         self._engines = EngineTasks(trading.core.engines)
         self._pulse = Pulse(SteadyClock())
+        self._feed: FileFeed | LiveFeed = self._make_feed()
         self._beside.begin(trading.core, lambda: not self._disk.problem)
         self._operator = Operator(
             trading, self._kill, self._options.control, self._log, self._run_clock.now_ns
@@ -243,6 +263,22 @@ class Live:
         self._log.info("started", at=utc_text(trading.now_ns), version=VERSION)
         self._service.ready(self._status.said())
         self._beside.started(self._found)
+
+    def _clock_of_run(self) -> RunClock:
+        speed, start_ns = self._options.speed, self._at_work.now_ns
+        if self._line is not None:
+            return WallClock(self._clock, self._settings.feed.bar_grace_ms * 10**6, start_ns)
+        if speed is None:
+            return LockstepClock(start_ns)
+        return PacedClock(SteadyClock(), max(start_ns, self.session.anchor_ns), speed)
+
+    def _make_feed(self) -> FileFeed | LiveFeed:
+        trading, clock = self._at_work, self._run_clock
+        if self._line is not None:
+            return self._line.feed(
+                trading, clock, self._clock, self._route, self._command, self._log
+            )
+        return FileFeed(trading, clock, self._route, paced=self._options.speed is not None)
 
     def _manifest(self, state: str, reason: str) -> None:
         trading = self._trading
@@ -277,7 +313,7 @@ class Live:
                     group.create_task(self._broker.work.run(), name="broker"),
                     *self._engines.start(group),
                 ]
-                feed = group.create_task(self._feed_task(), name="feed")
+                feed = group.create_task(self._feed.run(), name="feed")
                 stop = group.create_task(self._stop.wait(), name="stop")
                 follower = group.create_task(self._beside.follower.run(), name="follower")
                 over = group.create_task(self.session.over.wait(), name="day over")
@@ -323,7 +359,8 @@ class Live:
         control = ControlServer(self.home, self._answer)
         closing = [] if self._options.speed is None else [self._beside.end_of_day.run()]
         return [
-            group.create_task(self._router.run(), name="router"),
+            group.create_task(self._feed.router.run(), name="router"),
+            *([group.create_task(self._line.run(), name="line")] if self._line else []),
             *(
                 group.create_task(alarm_task(name, next_ns, clock, self._tick), name=name)
                 for name, next_ns in alarms.items()
@@ -347,31 +384,13 @@ class Live:
             *(group.create_task(one, name="end of day") for one in closing),
         ]
 
-    async def _feed_task(self) -> None:
-        """Hand the router instant after instant, each when its time has come, until they end."""
-        trading, clock = self._at_work, self._run_clock
-        stretch = await asyncio.to_thread(self._next_stretch)
-        while stretch:
-            ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
-            try:
-                for instant in stretch:
-                    clock.stepped(trading.now_ns, instant.now_ns)
-                    await clock.reach(instant.now_ns)
-                    await self._router.ask(partial(self._route, instant))
-                stretch = await ahead
-            finally:
-                ahead.cancel()
-
-    def _next_stretch(self) -> list[Instant]:
-        trading, found = self._at_work, list[Instant]()
-        count = 1 if self._options.speed is not None else _STRETCH
-        while len(found) < count and trading.coming() is not None:
-            found.append(trading.take())
-        return found
-
     async def _route(self, instant: Instant) -> None:
         """Bring an instant before the desk; its bars go to the engines' tasks from there."""
         await self._desk.ask(lambda: self._step(instant))
+
+    async def _command(self, name: str, argument: str, reason: str) -> None:
+        """Let the desk give the core a command of the feed."""
+        await self._desk.ask(lambda: self._operator.give(name, argument, reason))
 
     async def _tick(self) -> None:
         """Let time pass at the desk where no bar comes: alarms ring, status is told."""
@@ -417,6 +436,7 @@ class Live:
         self.session.look(self._run_clock.now_ns(), self._at_work.core.portfolio)
 
     async def _end(self, reason: str) -> None:
+        await self._feed.tell_refused()
         if reason == END_OF_HISTORY:
             await self._at_work.end_history()
         else:
@@ -435,12 +455,20 @@ class Live:
     def _tell(self, now_ns: int) -> int:
         return self._status.tell(now_ns)
 
+    def _alerts(self) -> list[Alert]:
+        return [*self._beside.alerts(), *self._feed.alerts()]
+
     def _look(self, inputs: StatusInputs) -> None:
         """Fill in what the status says beside the portfolio."""
         trading = self._at_work
         inputs.last_bar_ns, inputs.bars = trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
-        inputs.queue_max = max(one.most for one in (self._desk, self._router, self._broker.work))
+        inputs.queue_max = max(
+            one.most for one in (self._desk, self._feed.router, self._broker.work)
+        )
+        if self._line is not None:
+            line = self._line.session.status()
+            inputs.ws_connected, inputs.ws_errors = line.connected, line.errors
         with contextlib.suppress(OSError):
             inputs.wal_bytes = os.stat(self._wal).st_size
 

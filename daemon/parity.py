@@ -14,6 +14,7 @@ import msgspec
 
 from config.fingerprint import fingerprint
 from config.settings import Settings
+from daemon.feed_wiring import recorded_source
 from daemon.reports.difference import in_words
 from daemon.reports.whole_file import write_whole
 from daemon.runtime.past import Past
@@ -96,7 +97,10 @@ async def redecide(home: Path, settings: Settings, day: int | None = None) -> Pa
     if part.until:
         try:
             past = Past(home / DATABASE, part.kept, part.until)
-            Trading(settings, home, home, Hooks(), past=past).close()
+            source, begin_ns = recorded_source(settings, home)
+            Trading(
+                settings, home, home, Hooks(), past=past, source=source, begin_ns=begin_ns
+            ).close()
         except Divergence as found:
             divergence = in_words(found.seq, found.kept, found.again)
             entries = found.seq - part.since - 1

@@ -23,7 +23,7 @@ from daemon.core.engine import Engine
 from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
-from daemon.runtime.instants import BarSource, Instant, read_instants
+from daemon.runtime.instants import BarSource, Instant
 from daemon.runtime.lane import Lane
 from daemon.runtime.past import Past, Recorder
 from daemon.runtime.recovery import DurableSink, Parts, Wait, Work, engine_made_of
@@ -207,7 +207,7 @@ class Trading:
 
     async def _begin(self) -> None:
         """Open the portfolio: where the journal did, or where it is to, or at the first bar."""
-        self._instants = read_instants(self._source, self._lanes, -1)
+        self._instants = self._source.instants(self._lanes, -1)
         begin_ns = self._begin_ns
         if self._sink.tail and begin_ns is not None:
             begin_ns = codec.head(self._sink.tail[0][1]).at_ns
@@ -236,7 +236,7 @@ class Trading:
         self._consumed_ns, self._day_end_ns = work.consumed_ns, work.day_end_ns
         self.now_ns = work.stepper.now_ns
         since_ns = -1 if lacking or fresh else min(self._consumed_ns, self.now_ns)
-        self._instants = read_instants(self._source, self._lanes, since_ns)
+        self._instants = self._source.instants(self._lanes, since_ns)
         for instant in self._instants:
             if instant.now_ns > self.now_ns:
                 self._coming.append(instant)
@@ -295,12 +295,16 @@ class Trading:
                 if self._sink.seq == before:
                     await self.step(self.take())
 
-    async def begin_run(self, wait: Wait | None = None) -> None:
+    async def begin_run(
+        self, wait: Wait | None = None, before: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Record that this process goes on, after a snapshot of what it found.
 
         ``wait`` waits for the disk from now on, and the writer waits a full disk out; None: this
-        thread waits, and a full disk is a failure.
+        thread waits, and a full disk is a failure. ``before`` is awaited before entries are
+        written.
         """
+        self._sink.before = before
         if wait is not None:
             self._sink.wait = wait
             self.writer.retry = True

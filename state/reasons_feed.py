@@ -67,6 +67,12 @@ FEED: Final = (
     feed("FRAME_TOO_LARGE", "feed: line",
      "A message is larger than the limit, so the line was dropped.",
      "Raise the limit only if the venue documents such messages."),
+    feed(
+        "VENUE_CLOSED",
+        "feed: venue",
+        "The venue says that it is halted or in maintenance. Entries are halted until it is open.",
+        "Nothing: the halt `venue` ends when the venue says that it is open again.",
+    ),
     feed("VENUE_REFUSED", "feed: line",
      "The venue said no, and asking again cannot help.",
      "Look at key, account and symbols; the venue's words stand beside the code."),

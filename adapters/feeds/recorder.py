@@ -87,6 +87,15 @@ class Recorder:
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "backslashreplace")
         self._append(at_ns, Frame(at_ns, text))
 
+    def sync(self) -> None:
+        """Return when everything recorded so far is on the disk; may be called from any thread.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if self._file >= 0:
+            os.fdatasync(self._file)
+
     def close(self) -> None:
         """Write out and close the file; twice is once."""
         if self._file >= 0:

@@ -9,7 +9,7 @@ from state.errors import ConfigError
 
 AUTO: Final = "auto"
 
-ORDER: Final = ("oanda", "finnhub", "twelvedata", "binance", "json")
+ORDER: Final = ("oanda", "finnhub", "twelvedata", "binance", "generic")
 """The order of ``auto``: quotes of a broker, trades, prices of a vendor, an exchange that needs no
 key, and last the socket that may be anything."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -32,7 +33,7 @@ from adapters.feeds.history import History
 from adapters.feeds.intake import Intake
 from adapters.feeds.line import Line, Opener
 from adapters.feeds.outbox import Outbox
-from adapters.feeds.wire import Codec, Refused
+from adapters.feeds.wire import Codec, KeptAlive, Refused
 from adapters.ports import Clock
 from adapters.redaction import redacted
 from state.errors import FeedError
@@ -138,6 +139,8 @@ class FeedSession:
         """Run until cancelled, or until the venue refuses for good (``FeedRefused`` says it)."""
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._clock_task())]
+            if isinstance(self._codec, KeptAlive):
+                beside.append(group.create_task(self._keepalive_task(self._codec)))
             if self._history is not None:
                 beside.append(group.create_task(self._fill_task(self._history)))
             try:
@@ -290,6 +293,14 @@ class FeedSession:
             now_ns = self._clock.now_ns()
             self._hand_over(self._intake.on_time(now_ns))
             self._end_if_silent(now_ns, patience_ns)
+
+    async def _keepalive_task(self, codec: KeptAlive) -> None:
+        """Say what a venue wants to hear; that a line is gone is told elsewhere."""
+        while True:
+            await asyncio.sleep(codec.keepalive_every_s)
+            if self._line is not None:
+                with suppress(LineError):
+                    await self._line.send(codec.keepalive)
 
     def _end_if_silent(self, now_ns: int, patience_ns: int) -> None:
         line = self._line

@@ -30,14 +30,23 @@ COMMANDS: Final = (
     "kill",
     "kill_flatten",
     "breaker",
+    "breaker_over",
     "reset_kill",
     "clear_cooldown",
     "deposit",
     "withdraw",
 )
 
-BREAKERS: Final = {"journal": "JOURNAL_BLOCKED"}
-"""Circuit breakers that the runtime trips, by the halt's name: the halt's code (R5)."""
+BREAKERS: Final = {
+    "journal": "JOURNAL_BLOCKED",
+    "stale": "FEED_STALE",
+    "venue": "VENUE_CLOSED",
+    "refused": "VENUE_REFUSED",
+}
+"""Circuit breakers that the runtime trips, by the halt's name: the halt's code (R5).
+
+What follows a slash in the name is the one symbol that it halts: ``stale/EURUSD``.
+"""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -55,7 +64,7 @@ def problem(command: Command) -> str | None:
         return f"unknown command {command.name!r}; allowed: {', '.join(COMMANDS)}"
     if command.name in ("reset", "clear_cooldown") and not command.argument:
         return f"{command.name} needs an argument: the name of what to clear"
-    if command.name == "breaker" and command.argument not in BREAKERS:
+    if command.name.startswith("breaker") and command.argument.partition("/")[0] not in BREAKERS:
         return f"unknown breaker {command.argument!r}; known: {', '.join(sorted(BREAKERS))}"
     if command.name in ("deposit", "withdraw"):
         try:
@@ -72,16 +81,10 @@ def take(desk: Desk, command: Command) -> Batch:
     at_ns, name = command.at_ns, command.name
     reason = command.reason or name
     batch = Batch([CommandTaken(at_ns, name, command.argument, command.reason)])
-    if name == "halt":
-        halt = HaltSet(at_ns, "operator", "HALTED", reason, "halt", "no halt")
-        _extend(batch, desk.halted([halt]))
-    elif name == "breaker":
-        halt = HaltSet(at_ns, command.argument, BREAKERS[command.argument], reason, "", "no halt")
-        _extend(batch, desk.halted([halt]))
-    elif name == "resume":
-        _clear(batch, desk, "operator", reason, at_ns)
-    elif name == "reset":
-        _clear(batch, desk, command.argument, reason, at_ns)
+    if name in ("halt", "breaker"):
+        _extend(batch, desk.halted([_halt(command, reason)]))
+    elif name in ("resume", "reset", "breaker_over"):
+        _clear(batch, desk, "operator" if name == "resume" else command.argument, reason, at_ns)
     elif name == "flatten":
         _extend(batch, desk.close_all("FLATTEN", at_ns))
     elif name in ("kill", "kill_flatten"):
@@ -98,6 +101,13 @@ def take(desk: Desk, command: Command) -> Batch:
         amount = amount if name == "deposit" else -amount
         batch.entries.append(CashMoved(at_ns, amount, reason))
     return batch
+
+
+def _halt(command: Command, reason: str) -> HaltSet:
+    if command.name == "halt":
+        return HaltSet(command.at_ns, "operator", "HALTED", reason, "halt", "no halt")
+    code = BREAKERS[command.argument.partition("/")[0]]
+    return HaltSet(command.at_ns, command.argument, code, reason, "", "no halt")
 
 
 def _clear(batch: Batch, desk: Desk, name: str, reason: str, at_ns: int) -> None:

@@ -17,7 +17,7 @@ from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
 from daemon.core.intents import entry_intent, intent_id
-from daemon.core.latches import R_STOP, cancels_entries
+from daemon.core.latches import R_STOP, cancels_entries, is_of
 from daemon.core.market import Costs, Market, Series
 from daemon.core.plans import Plans, restated
 from daemon.core.sizing import Sizer
@@ -439,10 +439,17 @@ class Desk:
 
     def halted(self, entries: list[Entry]) -> Batch:
         """Add to halts what follows from them: working entries are cancelled."""
-        batch = Batch(entries)
-        if any(isinstance(entry, HaltSet) and cancels_entries(entry.name) for entry in entries):
-            batch.effects.extend(self.cancel_entries("HALT").effects)
-        return batch
+        names = [one.name for one in entries if isinstance(one, HaltSet)]
+        names = [name for name in names if cancels_entries(name)]
+        cancels = self.cancel_entries("HALT").effects if names else []
+        return Batch(
+            entries,
+            [
+                one
+                for one in cancels
+                if isinstance(one, Cancel) and any(is_of(name, one.intent.symbol) for name in names)
+            ],
+        )
 
     def no_bar(self, order: OpenOrder) -> Batch:
         """End the wait of a market order for a bar that did not come."""

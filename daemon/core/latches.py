@@ -17,6 +17,9 @@ STRATEGY_R_STOP: Final = "strategy_r_stop/"
 STRATEGY_WIN_LOCK: Final = "strategy_win_lock/"
 """Followed by the strategy's name."""
 
+STALE: Final = "stale/"
+"""Followed by the one symbol that the halt is for: its feed is silent."""
+
 R_TIE: Final = 1e-9
 """R. Two sums of R nearer than this are the same: fifty losses of 0.1 R are 5 R, whatever binary
 floats say."""
@@ -42,3 +45,8 @@ def cancels_entries(name: str) -> bool:
 def answers_elsewhere(name: str) -> bool:
     """Say whether a halt of this name is answered by the gate of its own policy (R1, R2, R4)."""
     return name in (R_STOP, DRAWDOWN) or name.startswith((STRATEGY_R_STOP, STRATEGY_WIN_LOCK))
+
+
+def is_of(name: str, symbol: str) -> bool:
+    """Say whether a halt of this name is for a symbol: all are but those of another symbol."""
+    return not name.startswith(STALE) or name == STALE + symbol

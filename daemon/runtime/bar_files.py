@@ -19,6 +19,8 @@ from adapters.feeds.files.spec import BarFileSpec, Refused
 from adapters.feeds.merge import SeriesFeed, batch_rows, series_feeds
 from adapters.feeds.resample import interval_text
 from config.settings import BarsSettings, Settings
+from daemon.runtime.instants import Instant, read_instants
+from daemon.runtime.lane import Lane
 from state.errors import ConfigError, FeedError
 
 
@@ -70,6 +72,10 @@ class BarFiles:
                 one.symbol, one.source.interval_ns, one.intervals, partial(_batches, one, rows)
             )
         return found
+
+    def instants(self, lanes: list[Lane], after_ns: int) -> Iterator[Instant]:
+        """Yield the instants of the history after ``after_ns``."""
+        return read_instants(self.feeds(), lanes, after_ns)
 
     def span(self) -> tuple[int, int]:
         """Return about the first and last stamp of all files, 0 where it cannot be told quickly."""

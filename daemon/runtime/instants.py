@@ -17,29 +17,32 @@ _ROWS: Final = 2_048
 """Bars made into objects at a time."""
 
 
+class Instant(NamedTuple):
+    """What is stepped at ``now_ns``: bars in order of (symbol, interval), most often closing then.
+
+    A bar of a live feed that was filled in late is stepped alone, later than it closed.
+    """
+
+    now_ns: int
+    bars: list[tuple[Lane, Bar]]
+
+
 class BarSource(Protocol):
     """Where the bars of a portfolio are kept: files of history, or what a feed has recorded."""
 
     def keys(self) -> set[tuple[str, int]]:
         """Return the series: (symbol, interval in ns)."""
 
-    def feeds(self) -> list[SeriesFeed]:
-        """Open every series for one pass through all that is there now."""
+    def instants(self, lanes: list[Lane], after_ns: int) -> Iterator[Instant]:
+        """Yield the instants after ``after_ns``; ``lanes`` are in the order of the sorted keys."""
 
     def refused(self) -> list[tuple[str, Refused]]:
         """Return (symbol, refused rows) of what was read so far."""
 
 
-class Instant(NamedTuple):
-    """All bars closing at ``now_ns``, in order of (symbol, interval)."""
-
-    now_ns: int
-    bars: list[tuple[Lane, Bar]]
-
-
-def read_instants(source: BarSource, lanes: list[Lane], after_ns: int) -> Iterator[Instant]:
-    """Yield the instants of a source after ``after_ns``; those before cost no object each."""
-    for part in merge(source.feeds(), _ROWS):
+def read_instants(feeds: list[SeriesFeed], lanes: list[Lane], after_ns: int) -> Iterator[Instant]:
+    """Yield the instants of some series after ``after_ns``; those before cost no object each."""
+    for part in merge(feeds, _ROWS):
         if part.close_ns[-1] <= after_ns:
             continue
         starts, closes, pairs = instants(part, lanes)

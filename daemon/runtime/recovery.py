@@ -25,7 +25,15 @@ from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
 from state import codec
 from state.codec import Snapshot
-from state.entries import CommandTaken, Entry, InstrumentSet, OrderChanged, RunEnded, RunStarted
+from state.entries import (
+    BarsRefused,
+    CommandTaken,
+    Entry,
+    InstrumentSet,
+    OrderChanged,
+    RunEnded,
+    RunStarted,
+)
 from state.errors import JournalError
 from state.instruments import Instrument
 from state.orders import Intent, OrderEvent
@@ -39,9 +47,9 @@ KILL_CODE: Final = "KILL_SWITCH"
 BLOCKED_CODE: Final = "JOURNAL_BLOCKED"
 """Likewise: the disk does not take the intent, and what is not on it must not go out."""
 
-_LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet))
-"""Kinds of entries of a process's life: no decision of the core. A start whose configuration has
-another instrument says so before it says that it goes on."""
+_LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet, BarsRefused))
+"""Kinds of entries that no decision of the core makes: of a process's life, of an instrument that
+another configuration brought, of what a live feed refused."""
 
 
 class Divergence(JournalError):
@@ -172,6 +180,8 @@ class DurableSink:
     ) -> None:
         """Go on after entry ``seq``; ``adopt`` applies an entry of the tail that nobody decides."""
         self.wait: Wait = wait_here
+        self.before: Callable[[], Awaitable[None]] | None = None
+        """Awaited before entries go to the writer: what they were decided from is on the disk."""
         self._on_its_way: Written | None = None
         self._writer = writer
         self.tail = deque(tail)
@@ -208,6 +218,8 @@ class DurableSink:
             while rest and self.tail:
                 self._hold(rest.pop(0))
         if rest:
+            if self.before is not None:
+                await self.before()
             self._on_its_way = self._writer.submit(rest)
             if follows:
                 await self.settle()

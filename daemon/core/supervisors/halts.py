@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from daemon.core.latches import answers_elsewhere, in_force
+from daemon.core.latches import answers_elsewhere, in_force, is_of
 from daemon.core.supervision import Question
 from state.entries import HaltSet
 from state.verdicts import Verdict
@@ -30,7 +30,9 @@ class Halts:
         found = [
             _text(name, halts[name])
             for name in sorted(halts)
-            if not answers_elsewhere(name) and in_force(halts[name], now_ns, day)
+            if not answers_elsewhere(name)
+            and is_of(name, question.symbol)
+            and in_force(halts[name], now_ns, day)
         ]
         if not found:
             return _CLEAR

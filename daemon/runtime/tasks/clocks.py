@@ -1,7 +1,8 @@
 """The run's clock: what instant it is for a portfolio, and how tasks wait for one.
 
-``PacedClock`` runs with the real time, as fast or faster; ``LockstepClock`` goes on only when
-whoever it woke has parked again, so that a run as fast as possible is the same each time. Both know
+``PacedClock`` runs with the real time, as fast or faster; ``WallClock`` is the real time of a live
+feed; ``LockstepClock`` goes on only when
+whoever it woke has parked again, so that a run as fast as possible is the same each time. All know
 alarms: a task parks with a function that names its next instant, and is woken after it.
 """
 
@@ -89,6 +90,46 @@ class PacedClock:
         due_ns = self._steady_ns + round((at_ns - self._start_ns) / self._speed)
         left_ns = due_ns - self._steady.now_ns()
         return max(0.001, left_ns / SECOND_NS) if left_ns > 0 else 0.0
+
+
+class WallClock:
+    """The real time, late by a grace: bars that close at an instant come first, then its alarms."""
+
+    def __init__(self, clock: Clock, grace_ns: int, start_ns: int) -> None:
+        """Begin no earlier than ``start_ns``."""
+        self._clock = clock
+        self._grace_ns = grace_ns
+        self._done_ns = start_ns
+        self._change = asyncio.Event()
+
+    def now_ns(self) -> int:
+        """Return the present instant of the run; it never goes back."""
+        self._done_ns = max(self._done_ns, self._clock.now_ns() - self._grace_ns)
+        return self._done_ns
+
+    async def alarm(self, name: str, next_ns: Callable[[], int]) -> None:
+        """Return when the instant that ``next_ns`` names is over."""
+        while (due_ns := next_ns()) >= (now_ns := self.now_ns()):
+            change = self._change
+            waits_s = min(_LONGEST_S, max(0.001, (due_ns + 1 - now_ns) / SECOND_NS))
+            try:
+                async with asyncio.timeout(waits_s):
+                    await change.wait()
+            except TimeoutError:
+                pass
+
+    def changed(self) -> None:
+        """Wake every parked alarm, so that it looks again."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def reach(self, close_ns: int) -> None:
+        """Return at once: what has come from a line has closed."""
+
+    def stepped(self, now_ns: int, next_close_ns: int) -> None:
+        """Never be earlier than an instant that was done."""
+        self._done_ns = max(self._done_ns, now_ns)
+        self.changed()
 
 
 class LockstepClock:

@@ -99,7 +99,7 @@ def test_auto_is_the_first_configured_source_of_the_documented_order() -> None:
     [
         (AUTO, (), "none of them is configured"),
         ("finhub", ORDER, "known are auto and oanda"),
-        ("oanda", ("json", "binance"), "configured: binance, json"),
+        ("oanda", ("generic", "binance"), "configured: binance, generic"),
     ],
 )
 def test_a_source_that_is_not_there_is_refused(

@@ -1,0 +1,275 @@
+"""Feeding a portfolio: instants of recorded history at a pace, or bars of a live feed as they come.
+
+Nothing here decides. A bar of a live feed is recorded before it is stepped; bars that close at one
+instant are stepped together, the last of them waited for no longer than the feed's grace. A bar
+that comes later than that is stepped alone, at the instant at which it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from adapters.feeds.events import (
+    LIVE,
+    BarClosed,
+    BarRefused,
+    Connected,
+    Disconnected,
+    FeedEvent,
+    FeedRefused,
+    Flowing,
+    GapFound,
+    GapUnfilled,
+    Stale,
+)
+from adapters.feeds.recorder import Recorder
+from adapters.feeds.session import FeedSession
+from adapters.feeds.wire import VenueStatus
+from adapters.ports import Clock
+from daemon.core.latches import STALE
+from daemon.core.status import Alert
+from daemon.runtime.instants import Instant
+from daemon.runtime.run_log import RunLog
+from daemon.runtime.tasks.clocks import RunClock
+from daemon.runtime.tasks.serial import SerialTask
+from daemon.trading import Trading
+from state.entries import BarsRefused
+from state.errors import FeedError, JournalError
+from state.units import SECOND_NS, utc_text
+
+_STRETCH: Final = 64
+"""Instants made ready at a time while nothing paces them."""
+_STRAGGLERS_S: Final = 0.1
+"""How long after the grace the other series' bars of an instant are waited for."""
+
+Step = Callable[[Instant], Awaitable[None]]
+"""Brings an instant before the desk and returns when it is done."""
+Command = Callable[[str, str, str], Awaitable[None]]
+"""Gives the core a command: name, argument, reason."""
+
+
+class FileFeed:
+    """The bars of the configured files, each instant when the run's clock has come to it."""
+
+    def __init__(self, trading: Trading, clock: RunClock, step: Step, *, paced: bool) -> None:
+        """Feed ``trading``, through ``step``."""
+        self._trading = trading
+        self._clock = clock
+        self._step = step
+        self._count = 1 if paced else _STRETCH
+        self.router = SerialTask()
+
+    async def run(self) -> None:
+        """Feed until the bars end."""
+        trading, clock = self._trading, self._clock
+        stretch = await asyncio.to_thread(self._next_stretch)
+        while stretch:
+            ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
+            try:
+                for instant in stretch:
+                    clock.stepped(trading.now_ns, instant.now_ns)
+                    await clock.reach(instant.now_ns)
+                    await self.router.ask(partial(self._step, instant))
+                stretch = await ahead
+            finally:
+                ahead.cancel()
+
+    def alerts(self) -> list[Alert]:
+        """Return nothing: what a file lacks is said when it is read."""
+        return []
+
+    async def tell_refused(self) -> None:
+        """Do nothing: rows that a file refused are journalled at its end."""
+
+    def _next_stretch(self) -> list[Instant]:
+        trading, found = self._trading, list[Instant]()
+        while len(found) < self._count and trading.coming() is not None:
+            found.append(trading.take())
+        return found
+
+
+class LiveFeed:
+    """The bars of a session, recorded and stepped; silence and refusals as commands of the core."""
+
+    def __init__(
+        self,
+        trading: Trading,
+        session: FeedSession,
+        recorder: Recorder,
+        clock: RunClock,
+        wall: Clock,
+        step: Step,
+        command: Command,
+        log: RunLog,
+        grace_s: float,
+    ) -> None:
+        """Feed ``trading``; ``command`` goes through the desk, as ``step`` does."""
+        self._trading = trading
+        self._session = session
+        self._recorder = recorder
+        self._clock = clock
+        self._wall = wall
+        self._step = step
+        self._command = command
+        self._log = log
+        self._patience_ns = round((grace_s + _STRAGGLERS_S) * SECOND_NS)
+        self._lanes = {
+            series.key: trading.stepper.lanes[series.key] for series in trading.core.market.series
+        }
+        self._waiting: dict[tuple[str, int], BarClosed] = {}
+        self._close_ns = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsynced = False
+        self._refused: dict[tuple[str, str], tuple[int, str]] = {}
+        self._alerts: dict[str, Alert] = {}
+        self.router = SerialTask()
+
+    @property
+    def session(self) -> FeedSession:
+        """The session, for the status."""
+        return self._session
+
+    def alerts(self) -> list[Alert]:
+        """Return what a person should look at."""
+        return list(self._alerts.values())
+
+    async def run(self) -> None:
+        """Feed until cancelled.
+
+        Raises:
+            JournalError: a bar cannot be recorded, so nothing may be decided from it.
+        """
+        while True:
+            event = await self._session.next_event()
+            if isinstance(event, BarClosed):
+                await self._take(event)
+            else:
+                await self._hear(event)
+
+    async def settle(self) -> None:
+        """Return when every bar that was recorded is on the disk.
+
+        Raises:
+            JournalError: the disk does not take it.
+        """
+        if self._unsynced:
+            self._unsynced = False
+            try:
+                await asyncio.to_thread(self._recorder.sync)
+            except OSError as problem:
+                raise JournalError(f"recorded bars cannot be written: {problem}") from problem
+
+    # Bars ---------------------------------------------------------------------------------------
+
+    async def _take(self, closed: BarClosed) -> None:
+        key, close_ns = (closed.symbol, closed.interval_ns), closed.bar.close_ns
+        if key not in self._lanes:
+            # The feed's own interval, of which engines see only coarser bars: kept for a restart.
+            self._record(closed, close_ns)
+            return
+        if close_ns != self._close_ns and self._waiting:
+            await self.router.ask(self._flush)
+        if closed.provenance != LIVE or close_ns <= self._trading.now_ns:
+            await self.router.ask(partial(self._step_alone, closed))
+            return
+        self._close_ns = close_ns
+        self._waiting[key] = closed
+        if len(self._waiting) == sum(not close_ns % one for _, one in self._lanes):
+            await self.router.ask(self._flush)
+        elif self._timer is None:
+            late_ns = close_ns + self._patience_ns - self._wall.now_ns()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, late_ns / SECOND_NS), self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        self._timer = None
+        self._late = asyncio.ensure_future(self.router.ask(self._flush))
+
+    async def _flush(self) -> None:
+        """Step the bars that wait, if they have not been: in the router's turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        if waiting:
+            await self._step_now([waiting[key] for key in sorted(waiting)], self._close_ns)
+
+    async def _step_alone(self, closed: BarClosed) -> None:
+        await self._step_now([closed], closed.bar.close_ns)
+
+    async def _step_now(self, bars: list[BarClosed], close_ns: int) -> None:
+        """Record bars at the instant at which they are stepped, and step them."""
+        now_ns = close_ns
+        if close_ns <= max(self._trading.now_ns, self._trading.core.portfolio.now_ns):
+            # Late: its instant is over, and with it all that was decided then.
+            now_ns = max(self._clock.now_ns(), self._trading.now_ns + 1)
+            now_ns = max(now_ns, self._trading.core.portfolio.now_ns + 1)
+        for one in bars:
+            self._record(one, now_ns)
+        pairs = [(self._lanes[(one.symbol, one.interval_ns)], one.bar) for one in bars]
+        await self._step(Instant(now_ns, pairs))
+        self._clock.stepped(now_ns, now_ns)
+
+    def _record(self, closed: BarClosed, now_ns: int) -> None:
+        try:
+            self._recorder.add(msgspec.structs.replace(closed, at_ns=now_ns))
+        except FeedError as problem:
+            raise JournalError(str(problem)) from problem
+        self._unsynced = True
+
+    # Everything else ----------------------------------------------------------------------------
+
+    async def _hear(self, event: FeedEvent) -> None:
+        if isinstance(event, BarRefused):
+            key = event.symbol, event.code
+            first = f"{event.text} ({utc_text(event.bar.open_ns)})"
+            count, first = self._refused.get(key, (0, first))
+            self._refused[key] = count + 1, first
+        elif isinstance(event, Stale):
+            since = utc_text(event.since_ns) if event.since_ns else "the start"
+            await self._trip(STALE + event.symbol, "FEED_STALE", f"no bar since {since}")
+        elif isinstance(event, Flowing):
+            await self._clear(STALE + event.symbol, "bars flow again")
+        elif isinstance(event, VenueStatus | FeedRefused):
+            await self._hear_venue(event)
+        elif isinstance(event, Connected):
+            self._log.info("feed connected", source=event.source)
+        elif isinstance(event, Disconnected):
+            self._log.warning("feed lost", source=event.source, code=event.code, problem=event.text)
+        elif isinstance(event, GapFound | GapUnfilled):
+            span = f"{utc_text(event.gap.from_ns)} to {utc_text(event.gap.to_ns)}"
+            said = "gap" if isinstance(event, GapFound) else f"gap not filled: {event.text}"
+            self._log.warning(said, symbol=event.symbol, span=span)
+
+    async def _hear_venue(self, event: VenueStatus | FeedRefused) -> None:
+        if isinstance(event, FeedRefused):
+            self._log.error("feed refused", source=event.source, problem=event.text)
+            if event.is_final:
+                await self._trip("refused", "VENUE_REFUSED", event.text)
+        elif event.open:
+            await self._clear("venue", event.text or "the venue is open")
+        else:
+            await self._trip("venue", "VENUE_CLOSED", event.text or "the venue is closed")
+
+    async def _trip(self, name: str, code: str, reason: str) -> None:
+        self._alerts[name] = Alert(code, f"{name.removeprefix(STALE)}: {reason}")
+        self._log.error("breaker", name=name, code=code, reason=reason)
+        await self.router.ask(partial(self._command, "breaker", name, reason))
+
+    async def _clear(self, name: str, reason: str) -> None:
+        self._alerts.pop(name, None)
+        if name in self._trading.core.portfolio.halts:
+            self._log.info("breaker over", name=name, reason=reason)
+            await self.router.ask(partial(self._command, "breaker_over", name, reason))
+
+    async def tell_refused(self) -> None:
+        """Journal how many bars were refused since the last time: a job of the desk (F5)."""
+        refused, self._refused = self._refused, {}
+        now_ns = max(self._trading.now_ns, self._trading.core.portfolio.now_ns)
+        for (symbol, code), (count, first) in sorted(refused.items()):
+            await self._trading.stepper.record(BarsRefused(now_ns, symbol, code, count, first))

@@ -1,0 +1,131 @@
+"""A live line: the source of a portfolio's bars, its session and its recording, from open to close.
+
+A live run never falls back to history: bars of files and of the source's history only warm a new
+portfolio up, and fill gaps.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from adapters.feeds.backoff import Chance
+from adapters.feeds.recorder import Recorder
+from adapters.feeds.session import FeedSession
+from adapters.ports import Clock
+from config.settings import Settings
+from daemon.feed_wiring import FeedParts, feed_parts, make_session
+from daemon.feeding import Command, LiveFeed, Step
+from daemon.runtime.recorded import FOLDER, RecordedBars
+from daemon.runtime.run_folder import DATABASE
+from daemon.runtime.run_log import RunLog
+from daemon.runtime.tasks.clocks import RunClock
+from daemon.trading import Trading
+from daemon.warm_up import warm_up
+from state.errors import FeedError
+
+
+class LiveLine:
+    """What a daemon holds of a live source while it works.
+
+    ``begin_ns`` is where a new portfolio begins; ``bars`` what was recorded so far.
+    """
+
+    session: FeedSession
+
+    def __init__(
+        self,
+        settings: Settings,
+        home: Path,
+        parts: FeedParts,
+        recorder: Recorder,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        """Bind what was opened."""
+        self._settings = settings
+        self._parts = parts
+        self._recorder = recorder
+        self._clock = clock
+        self._chance = chance
+        self._frames = (
+            Recorder(home / FOLDER, is_durable=False, kind="frames")
+            if settings.feed.record_frames
+            else None
+        )
+        self._feed: LiveFeed | None = None
+        self.source = parts.source
+        self.begin_ns = clock.now_ns()
+        self.bars = RecordedBars(home / FOLDER, parts.keys, parts.interval_ns)
+
+    def feed(
+        self,
+        trading: Trading,
+        clock: RunClock,
+        wall: Clock,
+        step: Step,
+        command: Command,
+        log: RunLog,
+    ) -> LiveFeed:
+        """Make the session and the feed, once the recording was read to its end.
+
+        Raises:
+            ConfigError: a symbol's hours or intervals cannot be had from this source.
+        """
+        recent = {symbol: tuple(bars) for symbol, bars in self.bars.recent.items()}
+        on_frame = self._frames.add_frame if self._frames is not None else None
+        self.session = make_session(
+            self._settings, self._parts, wall, wall.now_ns(), recent, self._chance, on_frame
+        )
+        grace_s = self._settings.feed.bar_grace_ms / 1000
+        self._feed = LiveFeed(
+            trading, self.session, self._recorder, clock, wall, step, command, log, grace_s
+        )
+        return self._feed
+
+    async def run(self) -> None:
+        """Run the session until cancelled; it ends by itself when the venue refuses for good."""
+        await self.session.run()
+
+    async def settle(self) -> None:
+        """Return when every recorded bar is on the disk.
+
+        Raises:
+            JournalError: the disk does not take it.
+        """
+        if self._feed is not None:
+            await self._feed.settle()
+
+    def close(self) -> None:
+        """Close the recording."""
+        self._recorder.close()
+        if self._frames is not None:
+            self._frames.close()
+
+
+async def open_line(
+    settings: Settings, home: Path, clock: Clock, chance: Chance, say: Callable[[str], None]
+) -> LiveLine:
+    """Open the recording, and warm a new portfolio up; the line itself is opened later.
+
+    Raises:
+        ConfigError: the source, a secret or a symbol cannot be used.
+        FeedError: the recording is damaged, or bars without their journal lie there.
+    """
+    parts = feed_parts(settings, os.environ)
+    folder = home / FOLDER
+    is_new = not (home / DATABASE).exists()
+    if is_new and any(folder.glob("bars-*.jsonl")):
+        raise FeedError(
+            f"{folder} holds a recording and there is no {DATABASE} beside it: restore the database"
+            " from a backup, or move the folder away to begin anew"
+        )
+    recorder = Recorder(folder, is_durable=False)
+    if recorder.repaired:
+        say(recorder.repaired)
+    line = LiveLine(settings, home, parts, recorder, clock, chance)
+    if is_new:
+        await warm_up(settings, parts, recorder, line.begin_ns, say)
+        recorder.sync()
+    return line
