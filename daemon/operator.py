@@ -15,6 +15,7 @@ from daemon.core.commands import Command
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.wanted import next_step, open_lines, wanted
 from daemon.trading import Trading
+from state import failpoints
 
 
 class Operator:
@@ -54,6 +55,7 @@ class Operator:
             name = "kill" if order.level == "halt" else "kill_flatten"
             await self.give(name, "", order.reason)
             self._log.warning("kill switch", order=order.level, reason=order.reason)
+        failpoints.hit("kill.latched")
         self._latched = order
         self._kill.acknowledge(order)
 

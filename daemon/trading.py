@@ -33,7 +33,7 @@ from daemon.runtime.stepper import Stepper, Wish
 from daemon.runtime.traceback_text import RAISED, said
 from daemon.runtime.version import VERSION
 from daemon.wiring import build, intervals_of
-from state import codec
+from state import codec, failpoints
 from state.bars import Bar
 from state.codec import Snapshot
 from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
@@ -120,6 +120,7 @@ class Trading:
     async def _bring_up(self) -> None:
         """Take back the newest snapshot, or begin, and decide the tail once more."""
         core, settings = self.core, self.settings
+        failpoints.hit("recovery.opened")
         kept = self._snapshot()
         seq = kept[0] if kept else 0
         tail = read_payloads(self.home / DATABASE, seq) if self.found else ()
@@ -146,7 +147,9 @@ class Trading:
             await self._begin()
         else:
             self._resume(*kept[1:])
+        failpoints.hit("recovery.restored")
         await self._catch_up()
+        failpoints.hit("recovery.caught_up")
         if self.found and self.coming() is None:
             _, payload = next(read_payloads(self.home / DATABASE, self._sink.seq - 1))
             last = codec.decode(payload)
@@ -267,6 +270,7 @@ class Trading:
         """
         if wait is not None:
             self._sink.wait = wait
+        failpoints.hit("run.beginning")
         if self.found:
             await self.snapshot()
         content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])
@@ -281,6 +285,7 @@ class Trading:
         await self.stepper.record(
             RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash)
         )
+        failpoints.hit("run.begun")
         self.has_begun = True
         if not self.found:
             await self.snapshot()
@@ -319,11 +324,15 @@ class Trading:
         self.bars += len(bars)
         self.now_ns = now_ns
         await self.stepper.begin(now_ns, bars)
+        failpoints.hit("instant.filled")
         wishes = self.stepper.ask(bars) if ask is None else await ask(bars)
+        failpoints.hit("instant.asked")
         await self.stepper.conclude(now_ns, wishes)
+        failpoints.hit("instant.concluded")
         if self.stepper.day_end_ns != self._day_end_ns:
             self._day_end_ns = self.stepper.day_end_ns
             await self._record_consumed()
+            failpoints.hit("day.consumed")
             if self.has_begun:
                 await self.snapshot()
 
@@ -348,7 +357,9 @@ class Trading:
             instruments={one: grid.instrument for one, grid in self.core.grids.items()},
         )
         payload = codec.encode_snapshot(parts.snapshot(work))
+        failpoints.hit("snapshot.encoded")
         await self._sink.wait(self._writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
+        failpoints.hit("snapshot.durable")
 
     async def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""
@@ -369,7 +380,9 @@ class Trading:
     async def end_run(self, reason: str) -> None:
         """Snapshot, and record that this process ended in order."""
         await self.snapshot()
+        failpoints.hit("run.ending")
         await self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
+        failpoints.hit("run.ended")
 
     def close(self) -> None:
         """Close the database. Raises JournalError when the disk does not answer."""

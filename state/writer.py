@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from state import codec, projector
+from state import codec, failpoints, projector
 from state.entries import Entry
 from state.errors import FoliodError, JournalError
 from state.journal import read
@@ -210,6 +210,7 @@ class Writer:
                 for job in jobs:
                     job.future.set_result(job.seq)
                 jobs = []
+                failpoints.hit("writer.acknowledged")
                 self._checkpoint_when_idle()
             self._finish()
         except BaseException as problem:
@@ -244,12 +245,17 @@ class Writer:
                 rows.append((seq, entry.at_ns, codec.kind(entry), payload, link))
             job.seq = seq
         execute = self._connection.execute
+        failpoints.hit("writer.taken")
         execute("BEGIN IMMEDIATE")
+        failpoints.hit("writer.begun")
         self._connection.executemany(_JOURNAL, rows)
+        failpoints.hit("writer.inserted")
         projector.write(self._connection, self._projector.take())
         for job in jobs:
             self._write_extras(job)
+        failpoints.hit("writer.projected")
         execute("COMMIT")
+        failpoints.hit("writer.committed")
         self.seq, self._link = seq, link
         self._commits += 1
 
@@ -281,6 +287,7 @@ class Writer:
         self._connection.execute("PRAGMA synchronous=FULL")
         if self._saved_seq != self._projector.seq:
             self._save_fold()
+        failpoints.hit("writer.finishing")
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _fail(self, jobs: list[_Job], problem: BaseException) -> None:

@@ -22,7 +22,7 @@ from daemon.core.supervisors.drawdown import DrawdownWatch
 from daemon.core.timers import Timers
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
-from state import codec
+from state import codec, failpoints
 from state.codec import Snapshot
 from state.entries import CommandTaken, Entry, OrderChanged, RunEnded, RunStarted
 from state.errors import JournalError
@@ -227,6 +227,7 @@ class DurableSink:
             )
         self.tail.popleft()
         self.seq = seq
+        failpoints.hit("recovery.held")
 
 
 def _short(payload: bytes) -> str:

@@ -31,6 +31,7 @@ from daemon.runtime.lane import Lane, lanes_of
 from daemon.runtime.stepper_state import StepperState
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
 from daemon.runtime.venue import PaperVenue, Venue
+from state import failpoints
 from state.bars import Bar
 from state.entries import (
     DayRolled,
@@ -154,7 +155,9 @@ class Stepper:
 
     async def _record(self, entries: Sequence[Entry]) -> None:
         """Record entries together, then apply them one by one and tell the observers."""
+        failpoints.hit("batch.decided")
         seq = await self._sink.extend(entries) - len(entries)
+        failpoints.hit("batch.durable")
         for entry in entries:
             seq += 1
             self.adopt(seq, entry)
@@ -169,8 +172,11 @@ class Stepper:
         """Record and apply a batch, then carry out its effects."""
         if batch.entries:
             await self._record(batch.entries)
+            failpoints.hit("batch.applied")
         for effect in batch.effects:
+            failpoints.hit("effect.leaving")
             await self._carry_out(effect, now_ns)
+        failpoints.hit("batch.carried_out")
         self._moved = True
 
     def _settle(self) -> None:
@@ -402,7 +408,9 @@ class Stepper:
             if code is not None:
                 await self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
                 return
-        for event in await self.venue.carry_out(lane, effect, now_ns):
+        events = await self.venue.carry_out(lane, effect, now_ns)
+        failpoints.hit("effect.left")
+        for event in events:
             await self._hear(event, now_ns)
         if isinstance(effect, Submit) and self.desk.costs.fill_at_close and not intent.is_resting:
             at_close = FillNow(intent, intent.reference, intent.decided_ns)

@@ -16,8 +16,17 @@ import pytest
 from tests.builders import ROOT
 
 PACKAGES = ("adapters", "config", "daemon", "state")
-STORE = {"journal", "lock", "migrate", "projector", "queries", "verify_fold", "writer"}
-"""Modules of ``state`` that touch a database or a file; all others are nouns."""
+STORE = {
+    "failpoints",
+    "journal",
+    "lock",
+    "migrate",
+    "projector",
+    "queries",
+    "verify_fold",
+    "writer",
+}
+"""Modules of ``state`` that touch a database or a file, or that tests arm; all others are nouns."""
 
 PLANTS = {
     "strata: daemon over adapters | config over state": ("state/units.py", "import config.load"),
