@@ -16,6 +16,7 @@ from config.settings import Settings
 from state.entries import (
     CommandTaken,
     DayRolled,
+    EngineQuarantined,
     Entry,
     Filled,
     HaltSet,
@@ -203,6 +204,12 @@ def _must_hold(entries: Sequence[Entry]) -> bool:
     return bool(rolls) and rolls[0] > 0 and "exit" in _legs(entries)
 
 
+def _must_quarantine(entries: Sequence[Entry]) -> bool:
+    raised = [one.strategy for one in entries if isinstance(one, EngineQuarantined)]
+    late = [one.intent.strategy for one in _entries(entries) if one.at_ns >= at(1, "09:00")]
+    return raised == ["one"] and "two" in late
+
+
 def _two_days(interval_m: int, first: str, last: str) -> list[tuple[int, int]]:
     step = interval_m * MINUTE_NS
     return [(at(day, first) + step, at(day, last)) for day in (0, 1)]
@@ -277,6 +284,17 @@ SCENARIOS = (
             strategy("two", "every = 2", "5m", window="22:00-23:00"),
         ],
         _must_hold,
+    ),
+    Scenario(
+        "quarantine",
+        5,
+        _two_days(5, "09:00", "09:40"),
+        [],
+        [
+            strategy("one", 'script = "3:long,5:raise"', "5m", at_end="hold"),
+            strategy("two", "every = 4", "5m"),
+        ],
+        _must_quarantine,
     ),
 )
 """Every scenario of the sweep."""
