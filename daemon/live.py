@@ -169,9 +169,9 @@ class Live:
         await trading.begin_run(_durable)
         self._manifest("running", "")
         self._run_clock: RunClock = (
-            LockstepClock(trading.now_ns)
+            LockstepClock(trading.at_ns)
             if speed is None
-            else PacedClock(SteadyClock(), trading.now_ns, speed)
+            else PacedClock(SteadyClock(), trading.at_ns, speed)
         )
         self._desk, self._router = SerialTask(), SerialTask()
         self._broker = BrokerTask(trading.stepper.venue)

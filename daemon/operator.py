@@ -78,5 +78,6 @@ class Operator:
 
     async def give(self, name: str, argument: str, reason: str) -> None:
         """Give the core a command at this very instant of the run."""
-        at_ns = max(self._trading.now_ns + 1, self._now_ns())
-        await self._trading.give(Command(at_ns, name, argument, reason))
+        trading = self._trading
+        at_ns = max(trading.now_ns + 1, trading.at_ns, self._now_ns())
+        await trading.give(Command(at_ns, name, argument, reason))

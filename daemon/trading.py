@@ -249,12 +249,7 @@ class Trading:
         while (entry := self._sink.next_entry()) is not None:
             coming = self.coming()
             if coming is None:
-                await self._end_history()
-                if self._sink.next_entry() is not None:
-                    raise FeedError(
-                        f"{self.home}: the journal goes on after the bars end; a bar file lacks"
-                        " rows that it had"
-                    )
+                await self._catch_up_after_bars(entry.at_ns)
             elif entry.at_ns >= coming.now_ns:
                 await self.step(self.take())
             else:
@@ -262,6 +257,19 @@ class Trading:
                 await self.stepper.advance(min(entry.at_ns + 1, coming.now_ns))
                 if self._sink.seq == before:
                     await self.step(self.take())
+
+    async def _catch_up_after_bars(self, at_ns: int) -> None:
+        """Decide again what followed the last bar: a command at ``at_ns``, or the end."""
+        before, had_ended = self._sink.seq, self._has_ended
+        await self.stepper.advance(at_ns)
+        if self._sink.seq > before:
+            return
+        await self._end_history()
+        if had_ended:
+            raise FeedError(
+                f"{self.home}: the journal goes on after the bars end; a bar file lacks rows that"
+                " it had"
+            )
 
     async def begin_run(self, wait: Wait | None = None) -> None:
         """Record that this process goes on, after a snapshot of what it found.
@@ -281,14 +289,19 @@ class Trading:
         for symbol in sorted(self.core.grids):
             instrument = self.core.grids[symbol].instrument
             if known is not None and known.get(symbol) != instrument:
-                await self.stepper.record(InstrumentSet(self.now_ns, instrument))
+                await self.stepper.record(InstrumentSet(self.at_ns, instrument))
         await self.stepper.record(
-            RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash)
+            RunStarted(self.at_ns, self.run_id, VERSION, MODE, self.config_hash)
         )
         failpoints.hit("run.begun")
         self.has_begun = True
         if not self.found:
             await self.snapshot()
+
+    @property
+    def at_ns(self) -> int:
+        """The latest instant of the portfolio: its last bar's, or what was recorded after it."""
+        return max(self.now_ns, self.core.portfolio.now_ns)
 
     # Bars ---------------------------------------------------------------------------------------
 
@@ -370,10 +383,10 @@ class Trading:
         if self._has_ended:
             return
         self._has_ended = True
-        await self.stepper.finish(self.now_ns, close_at_end=False)
+        await self.stepper.finish(self.at_ns, close_at_end=False)
         for symbol, refused in self._files.refused():
             await self.stepper.record(
-                BarsRefused(self.now_ns, symbol, refused.reason, refused.count, refused.first)
+                BarsRefused(self.at_ns, symbol, refused.reason, refused.count, refused.first)
             )
         await self._record_consumed()
 
@@ -381,7 +394,7 @@ class Trading:
         """Snapshot, and record that this process ended in order."""
         await self.snapshot()
         failpoints.hit("run.ending")
-        await self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
+        await self.stepper.record(RunEnded(self.at_ns, self.run_id, reason))
         failpoints.hit("run.ended")
 
     def close(self) -> None:
@@ -389,7 +402,7 @@ class Trading:
         self._writer.close()
 
     async def _record_consumed(self) -> None:
-        for entry in self._consumed.entries(self.now_ns):
+        for entry in self._consumed.entries(self.at_ns):
             await self.stepper.record(entry)
         self._consumed_ns = self.now_ns
 
