@@ -10,7 +10,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import msgspec
 
 from config.settings import Settings
 from daemon.trading import END_OF_HISTORY
+from state.entries import EngineQuarantined, Entry, HaltSet, KillChanged, OrderChanged
 from tests.crash.forks import folder_in_memory, import_what_a_life_needs, life, shared_out
+from tests.crash.stage import entries_of
 from tests.simulation.life import Ended, decided_again, digest, live
 from tests.simulation.plants import PLANTS
 from tests.simulation.world import LIVES, draw_faults, draw_portfolio
@@ -28,12 +31,28 @@ DOWN_S = 7.0
 
 
 class Seed(msgspec.Struct, frozen=True):
-    """What came of one seed: how each life ended, what was violated, and a hash of it all."""
+    """What came of one seed: how each life ended, what was violated, and a hash of it all.
+
+    ``happened`` is what its journal has of the things that go wrong.
+    """
 
     seed: int
     ends: list[str]
     violations: list[str]
     digest: str
+    happened: list[str]
+
+
+def _happened(entries: Sequence[Entry]) -> Iterator[str]:
+    for one in entries:
+        if isinstance(one, HaltSet):
+            yield f"halt {one.name}"
+        elif isinstance(one, KillChanged):
+            yield f"kill {one.level}"
+        elif isinstance(one, EngineQuarantined):
+            yield "quarantine"
+        elif isinstance(one, OrderChanged) and one.code:
+            yield one.code
 
 
 class Simulation:
@@ -64,7 +83,8 @@ class Simulation:
             if status not in (0, -signal.SIGKILL) or (ended and ended.reason == END_OF_HISTORY):
                 break
         violations = self._violations(settings, folder, ends)
-        found = Seed(seed, ends, violations, digest(folder))
+        happened = sorted(set(_happened(entries_of(folder / settings.portfolio.id))))
+        found = Seed(seed, ends, violations, digest(folder), happened)
         shutil.rmtree(folder, ignore_errors=True)
         return found
 
@@ -141,7 +161,12 @@ def main(arguments: Sequence[str]) -> int:
     lives = sum(len(one.ends) for one in found)
     killed = sum(each.startswith("killed") for one in found for each in one.ends)
     print(f"{len(found)} seeds, {lives} lives, {killed} killed, {bad} seeds with a violation")
+    print("in so many of them:", _told(Counter(each for one in found for each in one.happened)))
     return 1 if bad else 0
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 if __name__ == "__main__":

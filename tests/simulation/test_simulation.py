@@ -14,6 +14,17 @@ from tests.builders import ROOT
 
 PATIENCE_S = 300
 LONG_S = 7_200
+HAPPENS = (
+    "KILL_SWITCH",
+    "PAPER_REJECT",
+    "halt operator",
+    "halt r_stop",
+    "kill flatten",
+    "kill halt",
+    "kill none",
+    "quarantine",
+)
+"""What fifty seeds must have in their journals, or they would prove nothing of it."""
 
 
 def _simulated(
@@ -33,6 +44,8 @@ def test_fifty_seeds_violate_nothing_and_come_to_the_end() -> None:
 
     assert status == 0, text
     assert "0 seeds with a violation" in text
+    for one in HAPPENS:
+        assert f" {one} " in text.splitlines()[-1], f"{one} never happened"
 
 
 def test_a_seed_is_the_same_twice() -> None:
