@@ -169,9 +169,9 @@ class Live:
         await trading.begin_run(_durable)
         self._manifest("running", "")
         self._run_clock: RunClock = (
-            LockstepClock(trading.at_ns)
+            LockstepClock(trading.open_ns)
             if speed is None
-            else PacedClock(SteadyClock(), trading.at_ns, speed)
+            else PacedClock(SteadyClock(), trading.open_ns, speed)
         )
         self._desk, self._router = SerialTask(), SerialTask()
         self._broker = BrokerTask(trading.stepper.venue)
@@ -258,6 +258,8 @@ class Live:
             ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
             try:
                 for instant in stretch:
+                    if self._is_stopping:  # its bars are stepped no more: they let no time pass
+                        await asyncio.Event().wait()
                     clock.stepped(trading.now_ns, instant.now_ns)
                     await clock.reach(instant.now_ns)
                     await self._router.ask(partial(self._route, instant))

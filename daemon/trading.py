@@ -303,6 +303,12 @@ class Trading:
         """The latest instant of the portfolio: its last bar's, or what was recorded after it."""
         return max(self.now_ns, self.core.portfolio.now_ns)
 
+    @property
+    def open_ns(self) -> int:
+        """The first instant that is still open: after all that is recorded, before bars to come."""
+        coming = self.coming()
+        return self.at_ns + 1 if coming is None else min(self.at_ns + 1, coming.now_ns)
+
     # Bars ---------------------------------------------------------------------------------------
 
     def _read(self) -> Iterator[Instant]:

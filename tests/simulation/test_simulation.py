@@ -14,6 +14,7 @@ from tests.builders import ROOT
 
 PATIENCE_S = 300
 LONG_S = 7_200
+FOUND = (5441, 5787, 6093)
 HAPPENS = (
     "KILL_SWITCH",
     "PAPER_REJECT",
@@ -46,6 +47,14 @@ def test_fifty_seeds_violate_nothing_and_come_to_the_end() -> None:
     assert "0 seeds with a violation" in text
     for one in HAPPENS:
         assert f" {one} " in text.splitlines()[-1], f"{one} never happened"
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_seed_that_found_something_finds_nothing_more(seed: int) -> None:
+    """A stop while bars were late let time run over them; a command shared an alarm's instant."""
+    status, text = _simulated("--seeds", "1", "--first", str(seed))
+
+    assert status == 0, text
 
 
 def test_a_seed_is_the_same_twice() -> None:
