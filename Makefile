@@ -1,5 +1,5 @@
 # Shorthands; each line here is a command that the docs name too. Nothing is built by it.
-.PHONY: check test long bench demo live_port_replay lock
+.PHONY: check test long sweep simulation bench demo live_port_replay lock
 
 BIN = .venv/bin
 
@@ -9,8 +9,14 @@ check:                ## format, lint, types, import contracts, tests: what CI r
 test:                 ## the tests alone
 	$(BIN)/python -m pytest -n 2
 
-long:                 ## the tests that take minutes: a fresh clone, many histories, two million damaged frames
+long:                 ## the tests that take minutes: a fresh clone, many histories, two kills, 2,000 seeds
 	$(BIN)/python -m pytest -m long
+
+sweep:                ## SIGKILL at every failpoint, and a table of what held
+	$(BIN)/python -m tests.crash.sweep
+
+simulation:           ## the daemon on a virtual clock: ARGS="--seeds 1000 --first 1"
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 bench:                ## speed and memory of a replay, with their ratio to a plain loop
 	$(BIN)/python -m benchmarks.replay

@@ -56,11 +56,20 @@ Command = Callable[[str, str, str], Awaitable[None]]
 class FileFeed:
     """The bars of the configured files, each instant when the run's clock has come to it."""
 
-    def __init__(self, trading: Trading, clock: RunClock, step: Step, *, paced: bool) -> None:
-        """Feed ``trading``, through ``step``."""
+    def __init__(
+        self,
+        trading: Trading,
+        clock: RunClock,
+        step: Step,
+        is_over: Callable[[], bool],
+        *,
+        paced: bool,
+    ) -> None:
+        """Feed ``trading``, through ``step``, until ``is_over``."""
         self._trading = trading
         self._clock = clock
         self._step = step
+        self._is_over = is_over
         self._count = 1 if paced else _STRETCH
         self.router = SerialTask()
 
@@ -72,6 +81,9 @@ class FileFeed:
             ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
             try:
                 for instant in stretch:
+                    if self._is_over():
+                        # Bars that are stepped no more let no time pass.
+                        await asyncio.Event().wait()
                     clock.stepped(trading.now_ns, instant.now_ns)
                     await clock.reach(instant.now_ns)
                     await self.router.ask(partial(self._step, instant))
@@ -205,10 +217,9 @@ class LiveFeed:
     async def _step_now(self, bars: list[BarClosed], close_ns: int) -> None:
         """Record bars at the instant at which they are stepped, and step them."""
         now_ns = close_ns
-        if close_ns <= max(self._trading.now_ns, self._trading.core.portfolio.now_ns):
+        if close_ns <= self._trading.at_ns:
             # Late: its instant is over, and with it all that was decided then.
-            now_ns = max(self._clock.now_ns(), self._trading.now_ns + 1)
-            now_ns = max(now_ns, self._trading.core.portfolio.now_ns + 1)
+            now_ns = max(self._clock.now_ns(), self._trading.at_ns + 1)
         for one in bars:
             self._record(one, now_ns)
         pairs = [(self._lanes[(one.symbol, one.interval_ns)], one.bar) for one in bars]
@@ -270,6 +281,6 @@ class LiveFeed:
     async def tell_refused(self) -> None:
         """Journal how many bars were refused since the last time: a job of the desk (F5)."""
         refused, self._refused = self._refused, {}
-        now_ns = max(self._trading.now_ns, self._trading.core.portfolio.now_ns)
+        now_ns = self._trading.at_ns
         for (symbol, code), (count, first) in sorted(refused.items()):
             await self._trading.stepper.record(BarsRefused(now_ns, symbol, code, count, first))

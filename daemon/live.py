@@ -265,7 +265,7 @@ class Live:
         self._beside.started(self._found)
 
     def _clock_of_run(self) -> RunClock:
-        speed, start_ns = self._options.speed, self._at_work.now_ns
+        speed, start_ns = self._options.speed, self._at_work.open_ns
         if self._line is not None:
             return WallClock(self._clock, self._settings.feed.bar_grace_ms * 10**6, start_ns)
         if speed is None:
@@ -278,7 +278,13 @@ class Live:
             return self._line.feed(
                 trading, clock, self._clock, self._route, self._command, self._log
             )
-        return FileFeed(trading, clock, self._route, paced=self._options.speed is not None)
+        return FileFeed(
+            trading,
+            clock,
+            self._route,
+            lambda: self._is_stopping or self.session.over.is_set(),
+            paced=self._options.speed is not None,
+        )
 
     def _manifest(self, state: str, reason: str) -> None:
         trading = self._trading

@@ -15,6 +15,7 @@ from daemon.core.commands import Command
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.wanted import next_step, open_lines, wanted
 from daemon.trading import Trading
+from state import failpoints
 
 
 class Operator:
@@ -54,6 +55,7 @@ class Operator:
             name = "kill" if order.level == "halt" else "kill_flatten"
             await self.give(name, "", order.reason)
             self._log.warning("kill switch", order=order.level, reason=order.reason)
+        failpoints.hit("kill.latched")
         self._latched = order
         self._kill.acknowledge(order)
 
@@ -76,5 +78,6 @@ class Operator:
 
     async def give(self, name: str, argument: str, reason: str) -> None:
         """Give the core a command at this very instant of the run."""
-        at_ns = max(self._trading.now_ns + 1, self._now_ns())
-        await self._trading.give(Command(at_ns, name, argument, reason))
+        trading = self._trading
+        at_ns = max(trading.now_ns + 1, trading.at_ns, self._now_ns())
+        await trading.give(Command(at_ns, name, argument, reason))

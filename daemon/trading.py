@@ -32,7 +32,7 @@ from daemon.runtime.stepper import Stepper, Wish
 from daemon.runtime.traceback_text import RAISED, said
 from daemon.runtime.version import VERSION
 from daemon.wiring import build, intervals_of
-from state import codec
+from state import codec, failpoints
 from state.bars import Bar
 from state.codec import Snapshot
 from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
@@ -138,6 +138,7 @@ class Trading:
     async def _bring_up(self) -> None:
         """Take back the newest snapshot, or begin, and decide the tail once more."""
         core, settings = self.core, self.settings
+        failpoints.hit("recovery.opened")
         kept = self._snapshot()
         seq = kept[0] if kept else 0
         tail = self._tail(seq) if self.found else ()
@@ -164,7 +165,9 @@ class Trading:
             await self._begin()
         else:
             self._resume(*kept[1:])
+        failpoints.hit("recovery.restored")
         await self._catch_up()
+        failpoints.hit("recovery.caught_up")
         if self.found and self.coming() is None:
             payloads = [payload for _, payload in self._tail(self._sink.seq - 1)]
             last = codec.decode(payloads[-1]) if payloads else None
@@ -281,12 +284,7 @@ class Trading:
         while (at_ns := self._sink.next_ns()) is not None:
             coming = self.coming()
             if coming is None:
-                await self._end_history()
-                if self._sink.next_ns() is not None:
-                    raise FeedError(
-                        f"{self.home}: the journal goes on after the bars end; a bar file lacks"
-                        " rows that it had"
-                    )
+                await self._catch_up_after_bars(at_ns)
             elif at_ns >= coming.now_ns:
                 await self.step(self.take())
             else:
@@ -294,6 +292,19 @@ class Trading:
                 await self.stepper.advance(min(at_ns + 1, coming.now_ns))
                 if self._sink.seq == before:
                     await self.step(self.take())
+
+    async def _catch_up_after_bars(self, at_ns: int) -> None:
+        """Decide again what followed the last bar: a command at ``at_ns``, or the end."""
+        before, had_ended = self._sink.seq, self._has_ended
+        await self.stepper.advance(at_ns)
+        if self._sink.seq > before:
+            return
+        await self._end_history()
+        if had_ended:
+            raise FeedError(
+                f"{self.home}: the journal goes on after the bars end; a bar file lacks rows that"
+                " it had"
+            )
 
     async def begin_run(
         self, wait: Wait | None = None, before: Callable[[], Awaitable[None]] | None = None
@@ -308,6 +319,7 @@ class Trading:
         if wait is not None:
             self._sink.wait = wait
             self.writer.retry = True
+        failpoints.hit("run.beginning")
         if self.found:
             await self.snapshot()
         content = "\0".join([VERSION, self.config_hash, self.settings.portfolio.id])
@@ -318,13 +330,25 @@ class Trading:
         for symbol in sorted(self.core.grids):
             instrument = self.core.grids[symbol].instrument
             if known is not None and known.get(symbol) != instrument:
-                await self.stepper.record(InstrumentSet(self.now_ns, instrument))
+                await self.stepper.record(InstrumentSet(self.at_ns, instrument))
         await self.stepper.record(
-            RunStarted(self.now_ns, self.run_id, VERSION, MODE, self.config_hash)
+            RunStarted(self.at_ns, self.run_id, VERSION, MODE, self.config_hash)
         )
+        failpoints.hit("run.begun")
         self.has_begun = True
         if not self.found:
             await self.snapshot()
+
+    @property
+    def at_ns(self) -> int:
+        """The latest instant of the portfolio: its last bar's, or what was recorded after it."""
+        return max(self.now_ns, self.core.portfolio.now_ns)
+
+    @property
+    def open_ns(self) -> int:
+        """The first instant that is still open: after all that is recorded, before bars to come."""
+        coming = self.coming()
+        return self.at_ns + 1 if coming is None else min(self.at_ns + 1, coming.now_ns)
 
     # Bars ---------------------------------------------------------------------------------------
 
@@ -354,11 +378,15 @@ class Trading:
         self.bars += len(bars)
         self.now_ns = now_ns
         await self.stepper.begin(now_ns, bars)
+        failpoints.hit("instant.filled")
         wishes = self.stepper.ask(bars) if ask is None else await ask(bars)
+        failpoints.hit("instant.asked")
         await self.stepper.conclude(now_ns, wishes)
+        failpoints.hit("instant.concluded")
         if self.stepper.day_end_ns != self._day_end_ns:
             self._day_end_ns = self.stepper.day_end_ns
             await self._record_consumed()
+            failpoints.hit("day.consumed")
             if self.has_begun:
                 await self.snapshot()
 
@@ -383,7 +411,9 @@ class Trading:
             instruments={one: grid.instrument for one, grid in self.core.grids.items()},
         )
         payload = codec.encode_snapshot(parts.snapshot(work))
+        failpoints.hit("snapshot.encoded")
         await self._sink.wait(self.writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
+        failpoints.hit("snapshot.durable")
 
     async def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""
@@ -394,24 +424,26 @@ class Trading:
         if self._has_ended:
             return
         self._has_ended = True
-        await self.stepper.finish(self.now_ns, close_at_end=False)
+        await self.stepper.finish(self.at_ns, close_at_end=False)
         for symbol, refused in self._source.refused():
             await self.stepper.record(
-                BarsRefused(self.now_ns, symbol, refused.reason, refused.count, refused.first)
+                BarsRefused(self.at_ns, symbol, refused.reason, refused.count, refused.first)
             )
         await self._record_consumed()
 
     async def end_run(self, reason: str) -> None:
         """Snapshot, and record that this process ended in order."""
         await self.snapshot()
-        await self.stepper.record(RunEnded(self.now_ns, self.run_id, reason))
+        failpoints.hit("run.ending")
+        await self.stepper.record(RunEnded(self.at_ns, self.run_id, reason))
+        failpoints.hit("run.ended")
 
     def close(self) -> None:
         """Close the database. Raises JournalError when the disk does not answer."""
         self.writer.close()
 
     async def _record_consumed(self) -> None:
-        for entry in self._consumed.entries(self.now_ns):
+        for entry in self._consumed.entries(self.at_ns):
             await self.stepper.record(entry)
         self._consumed_ns = self.now_ns
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from state import codec, projector, soundness
+from state import codec, failpoints, projector, soundness
 from state.entries import Entry
 from state.errors import FoliodError, JournalError
 from state.journal import read
@@ -261,6 +261,7 @@ class Writer:
                 for job in jobs:
                     job.future.set_result(job.seq)
                 jobs = []
+                failpoints.hit("writer.acknowledged")
                 self._checkpoint_when_idle()
             self._finish()
         except BaseException as problem:
@@ -335,12 +336,17 @@ class Writer:
 
     def _write(self, transaction: _Transaction) -> None:
         execute = self._connection.execute
+        failpoints.hit("writer.taken")
         execute("BEGIN IMMEDIATE")
+        failpoints.hit("writer.begun")
         self._connection.executemany(_JOURNAL, transaction.rows)
+        failpoints.hit("writer.inserted")
         projector.write(self._connection, transaction.changes)
         for job in transaction.jobs:
             self._write_extras(job)
+        failpoints.hit("writer.projected")
         execute("COMMIT")
+        failpoints.hit("writer.committed")
         self.seq, self._link = transaction.seq, transaction.link
         self._commits += 1
 
@@ -379,6 +385,7 @@ class Writer:
         self._connection.execute("PRAGMA synchronous=FULL")
         if self._saved_seq != self._projector.seq:
             self._save_fold()
+        failpoints.hit("writer.finishing")
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _fail(self, jobs: list[_Job], problem: BaseException) -> None:

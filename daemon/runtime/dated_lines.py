@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from state import failpoints
 from state.units import DAY_NS, EPOCH_ORDINAL, day_text
 
 _TAIL_BYTES: Final = 65_536
@@ -98,6 +99,7 @@ class DatedLines:
             return
         text, self._text = self._text, bytearray()
         self._written += len(text)
+        failpoints.hit("lines.flushing")
         try:
             self._file.write(text)
             self._file.flush()
@@ -108,6 +110,7 @@ class DatedLines:
                 file.close()
             raise
         self._failure = None
+        failpoints.hit("lines.flushed")
 
     def close(self) -> None:
         """Flush and close the file."""

@@ -23,7 +23,7 @@ from daemon.core.timers import Timers
 from daemon.runtime.past import Recorder
 from daemon.runtime.snapshots import snapshot_of
 from daemon.runtime.stepper_state import StepperState
-from state import codec
+from state import codec, failpoints
 from state.codec import Snapshot
 from state.entries import (
     BarsRefused,
@@ -275,6 +275,7 @@ class DurableSink:
             )
         self.tail.popleft()
         self.seq = seq
+        failpoints.hit("recovery.held")
 
 
 def _short(payload: bytes) -> str:

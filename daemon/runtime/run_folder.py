@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from state import failpoints
 from state.errors import JournalError
 from state.lock import PortfolioLock, this_process
 from state.units import SECOND_NS, utc_text
@@ -120,7 +121,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        failpoints.hit("file.written")
         os.replace(temporary, path)
+        failpoints.hit("file.replaced")
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ from daemon.runtime.lane import Lane, lanes_of
 from daemon.runtime.stepper_state import StepperState
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
 from daemon.runtime.venue import PaperVenue, Venue
+from state import failpoints
 from state.bars import Bar
 from state.entries import (
     DayRolled,
@@ -158,7 +159,9 @@ class Stepper:
         What nothing follows from (a denied wish, a mark) is applied while it is still on its way to
         the disk; ``settle`` waits for it before anybody is told of the instant.
         """
+        failpoints.hit("batch.decided")
         seq = await self._sink.extend(entries, follows=follows) - len(entries)
+        failpoints.hit("batch.durable")
         for entry in entries:
             seq += 1
             self.adopt(seq, entry)
@@ -173,8 +176,11 @@ class Stepper:
         """Record and apply a batch, then carry out its effects."""
         if batch.entries:
             await self._record(batch.entries, follows=bool(batch.effects))
+            failpoints.hit("batch.applied")
         for effect in batch.effects:
+            failpoints.hit("effect.leaving")
             await self._carry_out(effect, now_ns)
+        failpoints.hit("batch.carried_out")
         self._moved = True
 
     def _settle(self) -> None:
@@ -280,13 +286,9 @@ class Stepper:
 
         A strategy that raises here is quarantined from the start on.
         """
-        for lane, bar in bars:
-            lane.series.update(bar)
-            for engine in lane.engines:
-                try:
-                    engine.on_bar(bar)
-                except RAISED as error:
-                    await self._quarantine(engine, error, self.portfolio.now_ns)
+        for engine, _, answer in self.ask(bars):
+            if isinstance(answer, BaseException):
+                await self._quarantine(engine, answer, self.portfolio.now_ns)
 
     def give(self, command: Command) -> None:
         """Let a command be taken at its instant, after those given before for the same one."""
@@ -408,7 +410,9 @@ class Stepper:
             if code is not None:
                 await self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
                 return
-        for event in await self.venue.carry_out(lane, effect, now_ns):
+        events = await self.venue.carry_out(lane, effect, now_ns)
+        failpoints.hit("effect.left")
+        for event in events:
             await self._hear(event, now_ns)
         if isinstance(effect, Submit) and self.desk.costs.fill_at_close and not intent.is_resting:
             at_close = FillNow(intent, intent.reference, intent.decided_ns)

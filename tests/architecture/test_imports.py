@@ -18,6 +18,7 @@ from tests.builders import ROOT
 PACKAGES = ("adapters", "config", "daemon", "state")
 STORE = {
     "backup",
+    "failpoints",
     "journal",
     "lock",
     "migrate",
@@ -27,7 +28,7 @@ STORE = {
     "verify_fold",
     "writer",
 }
-"""Modules of ``state`` that touch a database or a file; all others are nouns."""
+"""Modules of ``state`` that touch a database or a file, or that tests arm; all others are nouns."""
 
 PLANTS = {
     "strata: daemon over adapters | config over state": ("state/units.py", "import config.load"),

@@ -301,3 +301,35 @@ def test_a_kill_after_an_instrument_changed_is_come_up_from(
     assert len(spreads) == 2
     assert spreads[1] == Decimal("0.7")
     assert verify_fold.check(tmp_path / "foliod.db") == []
+
+
+def test_a_command_after_the_last_bar_is_decided_again(settings: Settings, tmp_path: Path) -> None:
+    """The bars are over, the operator still speaks, the process dies: the next one comes up."""
+    homes = tmp_path / "unbroken", tmp_path / "broken"
+    for home in homes:
+        trading = start(settings, home)
+        go_on(trading, 1 << 40)
+        at_once(trading.give(Command(trading.now_ns + 1, "halt", "", "by hand")))
+        if home is homes[1]:
+            trading.close()
+            trading = start(settings, home)
+        finish(trading)
+
+    assert decisions(homes[1]) == decisions(homes[0])
+    assert verify_fold.check(homes[1] / "foliod.db") == []
+
+
+def test_a_start_does_not_go_back_in_time(settings: Settings, tmp_path: Path) -> None:
+    """Killed between two bars after something was recorded: what follows is not dated before it."""
+    trading = start(settings, tmp_path)
+    go_on(trading, 1_500)
+    at_ns = trading.now_ns + 30 * SECOND_NS
+    at_once(trading.give(Command(at_ns, "halt", "", "by hand")))
+    trading.close()
+
+    trading = start(settings, tmp_path)
+    assert trading.at_ns == at_ns
+    finish(trading)
+
+    instants = [one.at_ns for one in journal_of(tmp_path)]
+    assert instants == sorted(instants)

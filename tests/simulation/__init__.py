@@ -1,0 +1,1 @@
+"""The whole daemon on a virtual clock, with faults drawn from a seed."""
