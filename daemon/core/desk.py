@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from daemon.core import late_fills
 from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
@@ -285,9 +286,14 @@ class Desk:
             return self._on_news(event, now_ns)
         if event.execution_id in self.portfolio.executions:
             return Batch()
-        if event.leg == "entry":
-            return self._on_entry(event, now_ns)
-        return self._on_exit(event, now_ns)
+        on_leg = self._on_entry if event.leg == "entry" else self._on_exit
+        batch = on_leg(event, now_ns)
+        halt = late_fills.alarm(self.portfolio, event, now_ns)
+        if halt is not None:
+            halted = self.halted([halt])
+            batch.entries.extend(halted.entries)
+            batch.effects.extend(halted.effects)
+        return batch
 
     def _on_news(self, news: OrderNews, now_ns: int) -> Batch:
         if news.intent_id not in self.portfolio.orders:
@@ -295,7 +301,11 @@ class Desk:
         return Batch([OrderChanged(now_ns, news.intent_id, news.event, news.code)])
 
     def _on_entry(self, execution: Execution, now_ns: int) -> Batch:
-        intent = self.portfolio.orders[execution.intent_id].intent
+        order = late_fills.order_of(self.portfolio, execution)
+        intent = order.intent
+        trade_id = late_fills.trade_id_of(self.portfolio, order, execution)
+        if trade_id != execution.trade_id:
+            execution = msgspec.structs.replace(execution, trade_id=trade_id)
         grid = self.market.by_symbol[intent.symbol][0].grid
         rate = self._rate(grid, now_ns, None)
         filled = self._money(execution, intent.symbol, intent.strategy, grid, rate, _ZERO, now_ns)
@@ -310,20 +320,18 @@ class Desk:
             lots, before = lots + position.lots, position.initial_risk
         risk = abs(execution.fill_ticks - stop) * execution.lots
         plan = PlanSet(
-            now_ns, intent.trade_id, stop, target, intent.time_stop_ns,
+            now_ns, trade_id, stop, target, intent.time_stop_ns,
             before + money(grid.cash(risk) * rate),
             trail_distance=msgspec.UNSET if trail is None else trail,
         )  # fmt: skip
         protect = Protect(
-            intent.symbol, intent.interval_ns, intent.strategy, intent.trade_id, intent.side,
+            intent.symbol, intent.interval_ns, intent.strategy, trade_id, intent.side,
             lots, stop, target,
         )  # fmt: skip
         return Batch([filled, plan], [protect])
 
     def _on_exit(self, execution: Execution, now_ns: int) -> Batch:
-        position = next(
-            one for one in self.portfolio.positions.values() if one.trade_id == execution.trade_id
-        )
+        position = late_fills.position_of(self.portfolio, execution)
         grid = self.market.by_symbol[position.symbol][0].grid
         rate = self._rate(grid, now_ns, position)
         gained = position.side * (

@@ -219,6 +219,10 @@ class Book:
         self.cash += Decimal(row["pnl"]) - Decimal(row["fee"])
         if row["leg"] in ("entry", "exit"):
             self._fill_order(row)
+        order = self.orders.get(row["intent_id"])
+        if trade is None and not closes and order is not None:
+            # The rest of an order whose trade has closed: a trade of its own.
+            trade = self.trades[row["trade_id"]] = Trade(order.intent, 0)
         if trade is None:
             return
         trade.fees += Decimal(row["fee"])

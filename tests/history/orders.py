@@ -93,6 +93,9 @@ class Orders(Audit):
             self.must(held in (None, row["trade_id"]), "FIL-1", row, f"while {held} is open")
         filled, lots = order.filled + row["lots"], order.intent["lots"]
         self.must(filled <= lots, "FIL-2", row, f"{filled} filled of {lots} ordered")
+        trade = self.book.trade_of(row)
+        again = row["leg"] == "entry" and trade is not None and trade.exits and not trade.lots
+        self.must(not again, "FIL-1", row, f"trade {row['trade_id']} has closed, and opens again")
         if order.state in ENDED and filled <= lots:
             self._late = row
 
