@@ -101,7 +101,9 @@ def take(desk: Desk, command: Command) -> Batch:
 
 
 def _clear(batch: Batch, desk: Desk, name: str, reason: str, at_ns: int) -> None:
-    if name in desk.portfolio.halts:
+    """End a halt by name, but for one that is tied to a trading day: the day's roll ends that."""
+    halt = desk.portfolio.halts.get(name)
+    if halt is not None and not halt.day:
         batch.entries.append(HaltCleared(at_ns, name, reason))
 
 

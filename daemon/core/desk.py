@@ -81,6 +81,13 @@ class Desk:
         self._worst_case = worst_case
         self._flatten_on_r_stop = flatten_on_r_stop
 
+    def day(self, now_ns: int) -> int:
+        """Return the trading day at an instant: once begun it is not left for an earlier one.
+
+        A clock that steps back over midnight brings no day back, nor its counts and limits.
+        """
+        return max(self.clock.day(now_ns), self.portfolio.day)
+
     # Wishes -------------------------------------------------------------------------------------
 
     def decide(self, engine: Engine, bar: Bar, action: Action, now_ns: int) -> Batch:
@@ -134,7 +141,7 @@ class Desk:
         slippage = self.costs.slippage(grid, series.atr)
         given = grid.instrument.min_stop
         min_stop = 2 * (grid.half_spread + slippage) if given is None else float(given)
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         rate, rate_age = market.rate(grid.instrument.quote_currency, now_ns)
         intent = entry_intent(
             portfolio.portfolio_id, engine, signal, grid, now_ns=now_ns, day=day, close=bar.close,
@@ -193,7 +200,7 @@ class Desk:
         return batch
 
     def _note(self, engine: Engine, bar: Bar, action: Action, now_ns: int, outcome: str) -> Decided:
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         return Decided(now_ns, engine.symbol, engine.name, bar.open_ns, day, action, (), outcome)
 
     def working_entry(self, key: str) -> OpenOrder | None:
@@ -237,7 +244,7 @@ class Desk:
             side=-position.side,
             lots=lots,
             decided_ns=at_ns,
-            day=self.clock.day(at_ns),
+            day=self.day(at_ns),
             reference=series.close,
             slippage=self.costs.slippage(series.grid, series.atr),
             reason=reason,
@@ -405,7 +412,7 @@ class Desk:
 
     def marks(self, now_ns: int) -> Marks:
         """Look at the portfolio at the last prices."""
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         stats = self.portfolio.days.get(day)
         open_pnl, open_r = self.valuation.marked(now_ns)
         return Marks(
