@@ -203,6 +203,25 @@ def test_history_holds_when_the_rest_of_a_closed_trade_fills(tmp_path: Path) -> 
     assert "FIL-1" in check_rows(rows).broken
 
 
+def test_a_late_fill_cancels_other_orders_within_its_bar() -> None:
+    """The bar that fills it goes on, though its halt takes away what rested beside it."""
+    other = Signal(1, trigger=1.2, stop=1.1)
+    scripts = [
+        Scripts("EURUSD", "a", {0: Signal(1, stop=1.099)}),
+        Scripts("EURUSD", "b", {0: other}),
+    ]
+    scene = Scene([eurusd()], scripts, gates=[Halts()], quantity="10").step(_bars(1.1))
+    intents = [one.intent for one in scene.sink.entries if isinstance(one, IntentRecorded)]
+    assert [one.strategy for one in intents] == ["a", "b"]
+    _hear(scene, OrderNews(intents[0].intent_id, "REJECT", "VENUE"))
+
+    scene.step({"EURUSD": [bar(EIGHT + M5, 1.1, 1.1, 1.1, 1.1)]})
+
+    assert [one.strategy for one in scene.fills("entry")] == ["a"]
+    assert scene.cancels() == ["HALT"]
+    assert list(scene.portfolio.positions) == ["EURUSD/a"] and scene.portfolio.orders == {}
+
+
 def test_what_nobody_knows_is_named() -> None:
     """An execution of an unknown order, or an exit of no open trade, stops with its name."""
     scene, _ = _halted_then_filled()
