@@ -430,7 +430,7 @@ class Desk:
         None when nothing follows. What must be flat, or was halted right now, is not widened.
         """
         now_ns, is_holding = marks.now_ns, bool(self.portfolio.positions)
-        batch = self.plans.follow(now_ns) if is_holding else None
+        batch = followed = self.plans.follow(now_ns) if is_holding else None
         entries: list[Entry] = []
         for watch in self._watches:
             entries.extend(watch.look(marks))
@@ -440,7 +440,7 @@ class Desk:
         if must_be_flat:
             batch = _joined(batch, self.close_all("FLATTEN", now_ns))
         elif is_holding and not entries:
-            batch = _joined(batch, self.plans.overdue(now_ns))
+            batch = _joined(batch, self.plans.overdue(now_ns, followed))
         return batch if batch and batch.entries else None
 
     def _must_be_flat(self, entries: list[Entry]) -> bool:
