@@ -28,6 +28,9 @@ class Audit:
         if step is not None:
             step(row)
 
+    def end(self) -> None:
+        """Judge what the journal ends with: nothing, if a part says nothing else."""
+
     def must(self, holds: bool, invariant: str, row: Row, text: str) -> None:
         """Note a violation unless ``holds``."""
         if not holds:

@@ -134,6 +134,8 @@ class Book:
         self.cleared: dict[str, int] = {}
         self.executions: set[tuple[str, str, str]] = set()
         self.halts: dict[str, Row] = {}
+        self.halted: dict[str, int] = {}
+        """Halt: since when."""
         self.latched: dict[str, int] = {}
         """Latch of a day: the last day it was set for, cleared or not."""
         self.kill = "none"
@@ -283,6 +285,8 @@ class Book:
                 trade.risk = Decimal(row["initial_risk"])
 
     def _haltset(self, row: Row) -> None:
+        if row["name"] not in self.halts:
+            self.halted[row["name"]] = row["at_ns"]
         self.halts[row["name"]] = row
         if row["day"]:
             self.latched[row["name"]] = max(row["day"], self.latched.get(row["name"], 0))

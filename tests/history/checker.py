@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tests.history.journal import (
     snapshots_of,
 )
 from tests.history.money import Money
+from tests.history.nights import Nights
 from tests.history.orders import Orders
 from tests.history.pacing import Pacing
 from tests.history.protection import Protection
@@ -75,23 +76,48 @@ def check_rows(
 
     ``bars`` is the folder that the configuration's paths are relative to, None: without bars.
     """
-    book, report = Book(), Report(entries=len(rows))
-    parts = _parts(book, report, config, _market(report, config, bars, rows))
-    protection = next(part for part in parts if isinstance(part, Protection))
-    kept = Snapshots(book, report.found, snapshots)
-    report.proved.add("REC-1")
-    for part in parts:
-        report.proved.update(part.proves)
+    named = {row["instrument"]["symbol"]: row["instrument"] for row in rows if _sets(row)}
+    left_out: list[str] = []
+    market = _market(left_out, config, bars, rows, named)
+    walk = Walk(config, market, snapshots)
+    walk.report.left_out[:0] = left_out
     for row in rows:
-        for part in parts:
+        walk.take(row)
+        if len(walk.report.found) > MOST:
+            text = f"entries after {row['seq']}: too much is wrong before them"
+            walk.report.left_out.append(text)
+            return walk.report
+    walk.end()
+    return walk.report
+
+
+class Walk:
+    """A walk that may go on as the journal grows: ``take`` each numbered entry, then ``end``."""
+
+    def __init__(
+        self, config: Config | None = None, market: tuple[History, Prices] | None = None,
+        snapshots: Iterable[Snapshot] = (),
+    ) -> None:  # fmt: skip
+        """Begin before the first entry, with what is known beside the journal."""
+        self.book, self.report = Book(), Report()
+        self._kept = Snapshots(self.book, self.report.found, snapshots)
+        self._parts = _parts(self.book, self.report, config, market)
+        self.report.proved.add("REC-1")
+        for part in self._parts:
+            self.report.proved.update(part.proves)
+
+    def take(self, row: Row) -> None:
+        """Judge one entry by those before it, then fold it."""
+        for part in self._parts:
             part.look(row)
-        book.fold(row)
-        kept.after(row)
-        if len(report.found) > MOST:
-            report.left_out.append(f"entries after {row['seq']}: too much is wrong before them")
-            return report
-    protection.end()
-    return report
+        self.book.fold(row)
+        self._kept.after(row)
+        self.report.entries += 1
+
+    def end(self) -> None:
+        """Judge what the journal ends with."""
+        for part in self._parts:
+            part.end()
 
 
 def _parts(
@@ -106,6 +132,7 @@ def _parts(
         Latches(book, found, config),
         Pacing(book, found, config),
         Feed(book, found, history),
+        Nights(book, found, config, history),
     ]
     if config is None:
         report.left_out.append("RSK-1, SES-1, limits of RSK-3: no configuration (config.toml)")
@@ -119,17 +146,20 @@ def _parts(
     return parts
 
 
+def _sets(row: Row) -> bool:
+    return bool(row["type"] == "InstrumentSet")
+
+
 def _market(
-    report: Report, config: Config | None, folder: Path | None, rows: Sequence[Row]
-) -> tuple[History, Prices] | None:
+    left_out: list[str], config: Config | None, folder: Path | None, rows: Sequence[Row],
+    instruments: Mapping[str, Row],
+) -> tuple[History, Prices] | None:  # fmt: skip
     if config is None or folder is None:
-        report.left_out.append("prices of fills, digests of bars: no bar files given")
+        left_out.append("prices of fills, digests of bars: no bar files given")
         return None
     if not can_read(config, folder):
-        report.left_out.append("prices of fills, digests of bars: files absent or in a dialect")
+        left_out.append("prices of fills, digests of bars: files absent or in a dialect")
         return None
-    named = [row["instrument"] for row in rows if row["type"] == "InstrumentSet"]
-    instruments = {one["symbol"]: one for one in named}
     seen = [row for row in rows if row["type"] == "BarsConsumed"]
     seen += [row["intent"] for row in rows if row["type"] == "IntentRecorded"]
     intervals: dict[str, int] = {}

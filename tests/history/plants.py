@@ -18,6 +18,7 @@ from tests.history.sessions import windows
 Plant = Callable[[list[Row], Config], None]
 Where = Callable[[Row], bool]
 S = 1_000_000_000
+NEVER = (1 << 63) - 1
 
 
 def anywhere(_: Row) -> bool:
@@ -271,6 +272,32 @@ def another_session(rows: list[Row], config: Config) -> None:
     let_in(rows, config, at)
 
 
+def filled_after(begins: list[Row], ends: list[Row]) -> Plant:
+    """Make a plant that fills a waiting stop-entry although something had begun before."""
+
+    def plant(rows: list[Row], _: Config) -> None:
+        waiting = {
+            row["intent"]["intent_id"]: row["at_ns"] for row in rows
+            if row["type"] == "IntentRecorded" and row["intent"]["trigger_ticks"] is not None
+        }  # fmt: skip
+        at = place(rows, "Filled", lambda row: _leg("entry")(row) and row["intent_id"] in waiting)
+        decided_ns = waiting[rows[at]["intent_id"]]
+        first = place(rows, "OrderChanged", lambda row: row["at_ns"] == decided_ns)
+        rows[at + 2 : at + 2] = [one | {"at_ns": rows[at]["at_ns"]} for one in ends]
+        rows[first + 1 : first + 1] = [one | {"at_ns": decided_ns} for one in begins]
+
+    return plant
+
+
+HALT: Row = {"type": "HaltSet", "name": "breaker", "code": "?", "reason": "?", "observed": "",
+             "limit": "", "day": 0, "until_ns": NEVER}  # fmt: skip
+CLEAR: Row = {"type": "HaltCleared", "name": "breaker", "reason": "?"}
+KILL: list[Row] = [{"type": "CommandTaken", "name": "kill", "argument": "", "reason": ""},
+                   {"type": "KillChanged", "level": "halt", "reason": ""}]  # fmt: skip
+RESET: list[Row] = [{"type": "CommandTaken", "name": "reset_kill", "argument": "", "reason": ""},
+                    {"type": "KillChanged", "level": "none", "reason": ""}]  # fmt: skip
+
+
 def undecided(rows: list[Row], config: Config) -> None:
     """Record an entry that no gate was asked about."""
     at = place(rows, "Decided", lambda row: denied(row) == {"NEWS_GUARD"})
@@ -385,6 +412,8 @@ PLANTS: dict[str, tuple[str, Plant]] = {
     "an id of chance": ("DET-1", another_name),
     "let in against a gate": ("R7", against_a_gate),
     "let in under a halt": ("R7", gate_open("HALTED", also=NOT_LOOKED_AT)),
+    "filled under a halt": ("R1", filled_after([HALT], [CLEAR])),
+    "filled after the kill": ("KIL-1", filled_after(KILL, RESET)),
     "an entry undecided": ("R7", undecided),
 }  # fmt: skip
 """What is planted, and the one invariant that it breaks."""

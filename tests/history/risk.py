@@ -18,7 +18,7 @@ _TIE = 1e-9
 class Latches(Audit):
     """No entry while something latched forbids it; trading days that never go back."""
 
-    proves = ("RSK-2", "KIL-1", "KIL-3", "R7")
+    proves = ("RSK-2", "KIL-1", "KIL-3", "R1", "R7")
 
     def __init__(self, book: Book, found: list[Violation], config: Config | None) -> None:
         """Take the configuration where it is known."""
@@ -74,12 +74,19 @@ class Latches(Audit):
         self.must(same, "RSK-2", row, f"day {intent['day']}, decided on {decided['day']}")
 
     def on_filled(self, row: Row) -> None:
-        """Check that nothing was entered at an instant after the kill."""
-        late = self.book.kill != "none" and row["filled_ns"] > self.book.killed_ns
-        if row["leg"] == "entry" and late:
-            order = self.book.orders.get(row["intent_id"])
-            told = order is not None and order.state == "CANCELLED"
-            self.must(told, "KIL-1", row, "an entry filled after the kill switch")
+        """Check that nothing was entered at an instant after the kill, or under a halt.
+
+        What ended before is the venue's word against ours, and alarms (ORD-4).
+        """
+        order, at_ns = self.book.orders.get(row["intent_id"]), row["filled_ns"]
+        if row["leg"] != "entry" or order is None or not order.is_open:
+            return
+        killed = self.book.kill != "none" and at_ns > self.book.killed_ns
+        self.must(not killed, "KIL-1", row, "an entry filled after the kill switch")
+        for name, halt in self.book.halts.items():
+            own = name.startswith(("strategy_r_stop/", "strategy_win_lock/"))
+            met = not own and self.book.halted[name] < at_ns < halt["until_ns"]
+            self.must(not met, "R1", row, f"an entry filled while {name} halts entries")
 
     def on_killchanged(self, row: Row) -> None:
         """Check that a person, by name, changed the switch."""
