@@ -79,11 +79,12 @@ class Orders(Audit):
         if known:
             return
         self.must(row["lots"] > 0, "FIL-2", row, f"{row['lots']} lots")
-        order = self.book.orders.get(row["intent_id"])
+        order, trade = self.book.orders.get(row["intent_id"]), self.book.trade_of(row)
+        if row["leg"] in ("stop", "target"):
+            self.must(trade is not None, "ORD-2", row, f"of {row['trade_id']}, never entered")
+            return
         if order is None:
             self.must(False, "ORD-2", row, f"fill of {row['intent_id']}, which no intent made")
-            return
-        if row["leg"] not in ("entry", "exit"):
             return
         self.must(row["leg"] == order.intent["purpose"], "FIL-1", row, "of another kind of order")
         if row["leg"] == "entry":
@@ -93,7 +94,6 @@ class Orders(Audit):
             self.must(held in (None, row["trade_id"]), "FIL-1", row, f"while {held} is open")
         filled, lots = order.filled + row["lots"], order.intent["lots"]
         self.must(filled <= lots, "FIL-2", row, f"{filled} filled of {lots} ordered")
-        trade = self.book.trade_of(row)
         again = row["leg"] == "entry" and trade is not None and trade.exits and not trade.lots
         self.must(not again, "FIL-1", row, f"trade {row['trade_id']} has closed, and opens again")
         if order.state in ENDED and filled <= lots:

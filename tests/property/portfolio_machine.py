@@ -9,7 +9,7 @@ the broker, and that what is decided again after a kill is what was decided befo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ from state.signals import Action, CancelEntry, Exit, Signal
 from state.units import DAY_NS, EPOCH_ORDINAL, NEVER_NS
 from tests.builders import bar, eurusd
 from tests.history.checker import Walk
+from tests.history.journal import Violation
 from tests.reviving import FailingSink, Killed, folded, keep, revive
 from tests.stepping import M5, Scene, Scripts
 
@@ -128,6 +129,15 @@ _CALM = ["resume", "reset_kill", "deposit", "withdraw", "reset late_fill", "rese
 _COMMANDS = st.sampled_from([*_RISKY, *_CALM * 2, *["resume", "reset_kill"] * 3])
 _LATER = st.sampled_from([0, 30, 150])
 _PLACE = st.integers(0, 63)
+
+
+class Broken(AssertionError):
+    """Invariants that do not hold; ``invariants`` are their ids."""
+
+    def __init__(self, found: Sequence[Violation]) -> None:
+        """Take what was found."""
+        super().__init__("\n".join(str(one) for one in found))
+        self.invariants = {one.invariant for one in found}
 
 
 def _instrument(symbol: str) -> Any:  # noqa: ANN401 - msgspec's replace is untyped
@@ -312,10 +322,11 @@ class PortfolioMachine(RuleBasedStateMachine):
         )
         decided = batch.entries[0]
         assert isinstance(decided, Decided)
-        assert decided.day >= live.day
-        latched = live.halts.get("r_stop")
-        if live.kill != "none" or (latched is not None and latched.day >= live.day):
-            assert decided.outcome != "ACCEPTED"
+        self._must(decided.day >= live.day, "RSK-2", f"a wish of {decided.day} on {live.day}")
+        denied, latched = decided.outcome != "ACCEPTED", live.halts.get("r_stop")
+        self._must(denied or live.kill == "none", "KIL-1", "let in while the kill switch is on")
+        over = latched is None or latched.day < live.day
+        self._must(denied or over, "RSK-2", "let in by a clock that went back")
 
     # The venue ----------------------------------------------------------------------------------
 
@@ -333,7 +344,12 @@ class PortfolioMachine(RuleBasedStateMachine):
             if one.state in states[event] and (event == "LOSE" or one.intent.purpose == "entry")
         ]
         if orders:
-            self._hear(OrderNews(orders[place % len(orders)], event, "VENUE"))
+            name = orders[place % len(orders)]
+            self._hear(OrderNews(name, event, "VENUE"))
+            if event == "LOSE":
+                order = self.scene.portfolio.orders.get(name)
+                unknown = order is not None and order.state is OrderState.UNKNOWN
+                self._must(unknown, "ORD-3", f"silence of {name} is not taken for UNKNOWN")
             self._settle()
 
     @rule(place=_PLACE)
@@ -350,7 +366,8 @@ class PortfolioMachine(RuleBasedStateMachine):
                     at_open=True, reason=of.reason,
                 )
             )  # fmt: skip
-            assert codec.encode_snapshot(self.scene.portfolio) == before
+            same = codec.encode_snapshot(self.scene.portfolio) == before
+            self._must(same, "FIL-1", f"execution {of.execution_id} told again changed something")
 
     def _hear(self, event: Execution | OrderNews) -> None:
         stepper = self.scene.stepper
@@ -365,7 +382,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         kept = keep(self.scene, self.drawdown, self.now_ns)
         portfolio = folded(self.sink.recorded)
         dead = codec.encode_snapshot(self.scene.portfolio)
-        assert codec.encode_snapshot(portfolio) == dead
+        self._must(codec.encode_snapshot(portfolio) == dead, "REC-1", "the fold is another state")
         self.scene = self._wired()
         revive(self.scene, self.drawdown, kept, portfolio)
         self._start_run()
@@ -399,7 +416,7 @@ class PortfolioMachine(RuleBasedStateMachine):
             revive(self.scene, self.drawdown, kept, folded(self.sink.recorded[:seq]))
             self.sink.rewind(seq)
             act()
-            assert not self.sink.tail, "what was recorded is not decided again"
+            self._must(not self.sink.tail, "REC-5", "what was recorded is not decided again")
         self.sink.left = None
         self._settle()
 
@@ -429,11 +446,18 @@ class PortfolioMachine(RuleBasedStateMachine):
             self.seen += 1
             apply(self.shadow, self.seen, codec.decode(payload))
             self.walk.take({**json.loads(payload), "seq": self.seen})
-        assert self.walk.report.found == []
+        if self.walk.report.found:
+            raise Broken(self.walk.report.found)
         live = self.scene.portfolio
-        assert codec.encode_snapshot(self.shadow) == codec.encode_snapshot(live)
-        assert live.cash == self.walk.book.cash
+        same = codec.encode_snapshot(self.shadow) == codec.encode_snapshot(live)
+        self._must(same, "REC-1", "the journal's bytes make another state")
+        by_hand = self.walk.book.cash
+        self._must(live.cash == by_hand, "CASH-1", f"cash {live.cash}, by hand {by_hand}")
         self._protected(live)
+
+    def _must(self, holds: bool, invariant: str, text: str) -> None:
+        if not holds:
+            raise Broken([Violation(invariant, self.sink.seq, text)])
 
     def _protected(self, live: Portfolio) -> None:
         """Check that the broker holds a stop for each position, and each order in flight."""
@@ -444,15 +468,10 @@ class PortfolioMachine(RuleBasedStateMachine):
                 if slot.guard is not None:
                     guards[engine_key(symbol, strategy)] = slot.guard
                 resting |= {one.intent_id for one in (slot.entry, *slot.exits) if one is not None}
-        assert set(live.orders) <= resting <= set(live.orders) | set(live.ended)
-        assert set(guards) == set(live.positions)
-        for key, position in live.positions.items():
-            guard = guards[key]
-            assert position.stop_ticks is not None
-            assert (guard.trade_id, guard.side, guard.lots) == (
-                position.trade_id,
-                position.side,
-                position.lots,
-            )
-            plan = (position.stop_ticks, position.target_ticks)
-            assert (guard.stop_ticks, guard.target_ticks) == plan
+        known = set(live.orders) <= resting <= set(live.orders) | set(live.ended)
+        self._must(known, "ORD-1", f"at the broker {resting}, in flight {set(live.orders)}")
+        held = {key: (one.trade_id, one.side, one.lots, one.stop_ticks, one.target_ticks)
+                for key, one in live.positions.items()}  # fmt: skip
+        kept = {key: (one.trade_id, one.side, one.lots, one.stop_ticks, one.target_ticks)
+                for key, one in guards.items()}  # fmt: skip
+        self._must(held == kept, "SLT-1", f"open {held}, protected {kept}")
