@@ -85,9 +85,11 @@ def take(desk: Desk, command: Command) -> Batch:
     elif name == "flatten":
         _extend(batch, desk.close_all("FLATTEN", at_ns))
     elif name in ("kill", "kill_flatten"):
-        batch.entries.append(KillChanged(at_ns, "halt" if name == "kill" else "flatten", reason))
+        # The switch is latched: a lower word does not lower its level, only a reset does.
+        flat = name == "kill_flatten" or desk.portfolio.kill == "flatten"
+        batch.entries.append(KillChanged(at_ns, "flatten" if flat else "halt", reason))
         _extend(batch, desk.cancel_entries("KILL_SWITCH"))
-        if name == "kill_flatten":
+        if flat:
             _extend(batch, desk.close_all("FLATTEN", at_ns))
     elif name == "reset_kill":
         batch.entries.append(KillChanged(at_ns, "none", reason))

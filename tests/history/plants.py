@@ -201,6 +201,13 @@ def reset_without_a_name(rows: list[Row], _: Config) -> None:
     rows.pop(at - 1)
 
 
+def lowered(rows: list[Row], _: Config) -> None:
+    """Lower the kill switch from flatten to halt by another word."""
+    at = place(rows, "KillChanged", lambda row: row["level"] == "halt")
+    rows[at - 1]["name"], rows[at]["level"] = "kill_flatten", "flatten"
+    rows[at + 1 : at + 1] = [one | {"at_ns": rows[at]["at_ns"]} for one in KILL]
+
+
 def forgotten_over_a_restart(rows: list[Row], config: Config) -> None:
     """Let an entry in that the kill switch forbids, after a restart."""
     at = place(rows, "Decided", lambda row: denied(row) == {"KILL_SWITCH"})
@@ -396,6 +403,7 @@ PLANTS: dict[str, tuple[str, Plant]] = {
     ),
     "entered while killed": ("KIL-1", gate_open("KILL_SWITCH", also=NOT_LOOKED_AT)),
     "forgotten over a restart": ("KIL-3", forgotten_over_a_restart),
+    "lowered by a word": ("KIL-3", lowered),
     "reset by nobody": ("KIL-3", reset_without_a_name),
     "no stop": ("SLT-1", unprotected),
     "a stop that cannot protect": ("SLT-1", wrong_side),

@@ -11,7 +11,7 @@ from tests.history.bars import Prices
 from tests.history.book import Book, S
 from tests.history.journal import Row, Violation
 
-_LEVELS = {"halt": ("kill",), "flatten": ("kill_flatten",), "none": ("reset_kill",)}
+_LEVELS = {"halt": ("kill",), "flatten": ("kill_flatten", "kill"), "none": ("reset_kill",)}
 _TIE = 1e-9
 
 
@@ -95,6 +95,8 @@ class Latches(Audit):
         before = self.book.last
         named = before["type"] == "CommandTaken" and before["name"] in _LEVELS[row["level"]]
         self.must(named, "KIL-3", row, f"the level became {row['level']} without a command")
+        lower = self.book.kill == "flatten" and row["level"] == "halt"
+        self.must(not lower, "KIL-3", row, "the level was lowered, not reset")
 
     def on_dayrolled(self, row: Row) -> None:
         """Check that days follow one another, and that a day past its R-stop latched."""

@@ -172,7 +172,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         self.night = NIGHT if nights else None
         self.scripts: list[dict[int, Action]] = [{} for _ in ENGINES]
         self.counts = [0] * len(ENGINES)
-        self.now_ns = MONDAY_NS
+        self.now_ns = self.stepped_ns = MONDAY_NS
         self.close = {"EURUSD": 110_000, "GBPUSD": 130_000}
         self.seen = self.runs = 0
         self.resting_since: dict[str, int] = {}
@@ -240,6 +240,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         """Step some bars of each symbol, engines answering with these wishes."""
         for one in given:
             self.scene.step(self._prepared(**one))
+            self.stepped_ns = self.now_ns
             self._settle()
 
     def _prepared(
@@ -379,7 +380,7 @@ class PortfolioMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Stop between two instants and come up again from the journal alone (REC-1)."""
-        kept = keep(self.scene, self.drawdown, self.now_ns)
+        kept = keep(self.scene, self.drawdown, self.stepped_ns)
         portfolio = folded(self.sink.recorded)
         dead = codec.encode_snapshot(self.scene.portfolio)
         self._must(codec.encode_snapshot(portfolio) == dead, "REC-1", "the fold is another state")
@@ -392,6 +393,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         """Die within an instant, after some batches; decide it again, and the same (REC-5)."""
         bars = self._prepared(**given)
         self._killed(lambda: self.scene.step(bars), left, dies_after=dies_after)
+        self.stepped_ns = self.now_ns
 
     @rule(word=_COMMANDS, left=st.integers(0, 3), dies_after=st.booleans())
     def crash_in_command(self, word: str, left: int, dies_after: bool) -> None:
@@ -407,7 +409,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         self._killed(act, left, dies_after=dies_after)
 
     def _killed(self, act: Callable[[], object], left: int, *, dies_after: bool) -> None:
-        seq, kept = self.sink.seq, keep(self.scene, self.drawdown, self.scene_ns())
+        seq, kept = self.sink.seq, keep(self.scene, self.drawdown, self.stepped_ns)
         self.sink.left, self.sink.dies_after = left, dies_after
         try:
             act()
@@ -419,10 +421,6 @@ class PortfolioMachine(RuleBasedStateMachine):
             self._must(not self.sink.tail, "REC-5", "what was recorded is not decided again")
         self.sink.left = None
         self._settle()
-
-    def scene_ns(self) -> int:
-        """Return an instant that everything so far is before, and nothing to come."""
-        return self.scene.portfolio.now_ns
 
     # What must hold -----------------------------------------------------------------------------
 
