@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tests.history.journal import Row
 
@@ -143,6 +145,8 @@ class Book:
         self.days: dict[int, Days] = defaultdict(Days)
         self.day_r: dict[tuple[int, str], float] = defaultdict(float)
         """R of what closed: (day, strategy), and (day, "") for all."""
+        self.flat_r: dict[int, float] = {}
+        """R of a day when a level last closed the last position, at an instant of that day."""
         self.commands: list[Row] = []
         self.last: Row = {"type": "", "seq": 0}
 
@@ -166,6 +170,10 @@ class Book:
     def trade_of(self, row: Row) -> Trade | None:
         """Return the trade that an entry names, None when nobody knows it."""
         return self.trades.get(row["trade_id"])
+
+    def civil(self, at_ns: int) -> int:
+        """Return the date in the portfolio's zone, as an ordinal."""
+        return datetime.fromtimestamp(at_ns // S, ZoneInfo(self.zone)).date().toordinal()
 
     def unit(self, symbol: str) -> Decimal:
         """Return quote currency per tick and lot."""
@@ -270,6 +278,8 @@ class Book:
         r = float(net / trade.risk) if trade.risk else 0.0
         for name in ("", row["strategy"]):
             self.day_r[day, name] += r
+        if not self.open and row["leg"] in ("stop", "target") and self.civil(row["at_ns"]) == day:
+            self.flat_r[day] = self.day_r[day, ""]
         won = net > 0
         self.run = 0 if won else self.run + 1
         self.recent = [*self.recent[-9:], won]
