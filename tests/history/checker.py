@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.history.audit import Audit, Config
 from tests.history.bars import History, Prices, can_read
 from tests.history.book import Book
+from tests.history.breakers import Breakers
 from tests.history.feed import Feed
 from tests.history.fills import Fills, can_check
 from tests.history.journal import (
@@ -133,6 +134,7 @@ def _parts(
         Pacing(book, found, config),
         Feed(book, found, history),
         Nights(book, found, config, history),
+        Breakers(book, found, config),
     ]
     if config is None:
         report.left_out.append("RSK-1, SES-1, limits of RSK-3: no configuration (config.toml)")

@@ -49,10 +49,9 @@ class Latches(Audit):
         for name in ("r_stop", f"strategy_r_stop/{row['strategy']}"):
             latched = row["day"] <= self.book.latched.get(name, 0)
             self.must(not latched, "RSK-2", row, f"let in after {name} latched its day")
-        for name in ("operator", "drawdown"):
-            halt = self.book.halts.get(name)
-            over = halt is None or row["at_ns"] >= halt["until_ns"]
-            self.must(over, "R7", row, f"let in while {name} halts entries")
+        for name, halt in self.book.halts.items():
+            over = row["at_ns"] >= halt["until_ns"] or halt["day"]  # a day's latch is told above
+            self.must(bool(over), "R7", row, f"let in while {name} halts entries")
 
     def on_intentrecorded(self, row: Row) -> None:
         """Check that an entry was decided, on the day that it says, and not after the kill."""
