@@ -124,8 +124,16 @@ _BARS = st.fixed_dictionaries(
         "missing": st.sampled_from([None] * 6 + ["GBPUSD"]),
     }
 )
-_RISKY = ["halt", "kill", "kill_flatten", "flatten"]
-_CALM = ["resume", "reset_kill", "deposit", "withdraw", "reset late_fill", "reset r_stop"]
+_RISKY = ["halt", "kill", "kill_flatten", "flatten", "breaker journal"]
+_CALM = [
+    "resume",
+    "reset_kill",
+    "deposit",
+    "withdraw",
+    "reset late_fill",
+    "reset r_stop",
+    "reset journal",
+]
 _COMMANDS = st.sampled_from([*_RISKY, *_CALM * 2, *["resume", "reset_kill"] * 3])
 _LATER = st.sampled_from([0, 30, 150])
 _PLACE = st.integers(0, 63)
