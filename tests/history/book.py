@@ -146,7 +146,9 @@ class Book:
         self.day_r: dict[tuple[int, str], float] = defaultdict(float)
         """R of what closed: (day, strategy), and (day, "") for all."""
         self.flat_r: dict[int, float] = {}
-        """R of a day when a level last closed the last position, at an instant of that day."""
+        """R of a day after an instant of that day at which a level closed the last position."""
+        self._flat: tuple[int, int, float] = (0, 0, 0.0)
+        """Instant and day of the newest of these, and the R before it."""
         self.commands: list[Row] = []
         self.last: Row = {"type": "", "seq": 0}
 
@@ -239,6 +241,9 @@ class Book:
         if closes:
             self._exited(row, trade)
             return
+        at_ns, day, before = self._flat
+        if at_ns == row["at_ns"]:  # flat only between two fills of one instant, which nobody sees
+            self.flat_r[day] = before
         trade.entries.append(row)
         trade.lots += row["lots"]
         trade.entry_lots += row["lots"]
@@ -279,6 +284,7 @@ class Book:
         for name in ("", row["strategy"]):
             self.day_r[day, name] += r
         if not self.open and row["leg"] in ("stop", "target") and self.civil(row["at_ns"]) == day:
+            self._flat = (row["at_ns"], day, self.flat_r.get(day, 0.0))
             self.flat_r[day] = self.day_r[day, ""]
         won = net > 0
         self.run = 0 if won else self.run + 1
