@@ -20,7 +20,7 @@ from tests.property.portfolio_machine import Broken, PortfolioMachine
 from tests.small_runs import call
 
 QUICK = settings(
-    max_examples=600,
+    max_examples=3000,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

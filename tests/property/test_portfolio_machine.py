@@ -10,13 +10,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from state.instruments import Grid
-from tests.property.portfolio_machine import Broken, PortfolioMachine
+from state.signals import Action
+from tests.property.portfolio_machine import Broken, PortfolioMachine, Wish
 
 
 def _settings(examples: int) -> settings:
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     return settings(
         max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=checks
+    )
+
+
+def _until_found() -> settings:
+    """Return the settings of a control: many histories, the first that breaks ends it."""
+    return settings(
+        _settings(3000), phases=[Phase.generate], derandomize=True, report_multiple_bugs=False
     )
 
 
@@ -29,10 +37,17 @@ def test_invariants_hold_whatever_happens() -> None:
 def test_a_gate_left_out_is_noticed(gate: str) -> None:
     """Control: without one of the gates some invariant breaks."""
     broken = type("Broken", (PortfolioMachine,), {"left_out": gate})
-    quick = settings(_settings(300), phases=[Phase.generate], derandomize=True)
+    quick = _until_found()
 
     with pytest.raises((AssertionError, ExceptionGroup)):
         run_machine(broken, settings=quick)
+
+
+class Trailing(PortfolioMachine):
+    """The machine with a trail in every wish to enter."""
+
+    def _action(self, symbol: str, wish: Wish) -> Action:
+        return super()._action(symbol, wish._replace(trail=wish.trail or 10))
 
 
 def test_a_trail_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,12 +57,10 @@ def test_a_trail_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
         return grid.nearest(close - side * distance)
 
     monkeypatch.setattr("daemon.core.plans.trailed", both_ways)
-    quick = settings(
-        _settings(300), phases=[Phase.generate], derandomize=True, report_multiple_bugs=False
-    )
+    quick = _until_found()
 
     with pytest.raises(Broken) as caught:
-        run_machine(PortfolioMachine, settings=quick)
+        run_machine(Trailing, settings=quick)
 
     assert "S5" in caught.value.invariants
 
