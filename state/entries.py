@@ -201,8 +201,8 @@ class AlarmRung(msgspec.Struct, frozen=True, tag=True):
 class HaltSet(msgspec.Struct, frozen=True, tag=True):
     """Entries are halted until cleared, until ``until_ns``, or for the trading day ``day``.
 
-    ``name``: ``operator``, ``r_stop``, ``drawdown``, ``health``, ``strategy_r_stop/NAME``,
-    ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
+    ``name``: ``operator``, ``r_stop``, ``drawdown``, ``health``, ``late_fill``,
+    ``strategy_r_stop/NAME``, ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
     """
 
     at_ns: int

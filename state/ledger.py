@@ -6,8 +6,10 @@ never decides. A fold that cannot be right raises ``LedgerError`` and leaves the
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 from state.entries import (
@@ -37,7 +39,7 @@ from state.entries import (
     WideningRefused,
 )
 from state.errors import LedgerError
-from state.orders import TERMINAL, TRANSITIONS, OrderEvent, OrderState
+from state.orders import ENDED_KEPT, TERMINAL, TRANSITIONS, Intent, OrderEvent, OrderState
 from state.portfolio import (
     ClosedDay,
     CountedEntry,
@@ -57,6 +59,7 @@ CLOSED_DAYS_KEPT: Final = 366
 HEALTH: Final = "health"
 """The halt of the health gate."""
 _RECENT_KEPT: Final = 10
+_at_ns: Final = attrgetter("at_ns")
 _NEWS: Final = {
     event.value: event
     for event in OrderEvent
@@ -131,11 +134,15 @@ def _intent(portfolio: Portfolio, entry: IntentRecorded) -> None:
         counted = portfolio.counted
         while counted and counted[0].at_ns < oldest:
             del counted[0]
-        counted.append(
-            CountedEntry(
-                intent.decided_ns, intent.day, intent.symbol, intent.strategy, intent.intent_id
-            )
-        )
+        _count(portfolio, intent)
+
+
+def _count(portfolio: Portfolio, intent: Intent) -> None:
+    """Let an entry count from its instant on; entries stay in the order of their instants."""
+    one = CountedEntry(
+        intent.decided_ns, intent.day, intent.symbol, intent.strategy, intent.intent_id
+    )
+    insort(portfolio.counted, one, key=_at_ns)
 
 
 def _order_changed(portfolio: Portfolio, entry: OrderChanged) -> None:
@@ -158,7 +165,12 @@ def _move(portfolio: Portfolio, order: OpenOrder, event: OrderEvent) -> None:
         raise LedgerError(f"order {order.intent.intent_id} in state {order.state} cannot {event}")
     order.state = after
     if after in TERMINAL:
-        del portfolio.orders[order.intent.intent_id]
+        name = order.intent.intent_id
+        del portfolio.orders[name]
+        if after is not OrderState.FILLED:
+            portfolio.ended[name] = order
+            if len(portfolio.ended) > ENDED_KEPT:
+                del portfolio.ended[next(iter(portfolio.ended))]
 
 
 def _filled(portfolio: Portfolio, entry: Filled) -> None:
@@ -181,14 +193,19 @@ def _fill_order(portfolio: Portfolio, entry: Filled) -> int:
     """Fill an order and return the instant it was decided."""
     order = portfolio.orders.get(entry.intent_id)
     if order is None:
-        raise LedgerError(f"fill {entry.execution_id} is of order {entry.intent_id}, not open")
+        order = portfolio.ended.get(entry.intent_id)
+        if order is None:
+            raise LedgerError(f"fill {entry.execution_id} is of order {entry.intent_id}, not open")
+        if order.filled == 0 and order.intent.purpose == "entry":
+            _count(portfolio, order.intent)  # it did fill, and so it counts again
     order.filled += entry.lots
     if order.filled > order.intent.lots:
         raise LedgerError(
             f"order {entry.intent_id} of {order.intent.lots} lots has {order.filled} filled"
         )
-    whole = order.filled == order.intent.lots
-    _move(portfolio, order, OrderEvent.FILL if whole else OrderEvent.PART)
+    if order.state not in TERMINAL:  # a terminal state absorbs: a late fill changes it no more
+        whole = order.filled == order.intent.lots
+        _move(portfolio, order, OrderEvent.FILL if whole else OrderEvent.PART)
     return order.intent.decided_ns
 
 

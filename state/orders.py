@@ -40,6 +40,8 @@ class OrderEvent(StrEnum):
 
 _S, _E = OrderState, OrderEvent
 TERMINAL: Final = frozenset({_S.FILLED, _S.CANCELLED, _S.REJECTED})
+ENDED_KEPT: Final = 32
+"""How many orders that were cancelled or rejected are remembered, for fills that come late."""
 TRANSITIONS: Final[dict[tuple[OrderState, OrderEvent], OrderState]] = {
     (_S.RECORDED, _E.SUBMIT): _S.SUBMITTED,
     # Evidence may come before the submission was noted down.

@@ -115,8 +115,10 @@ class Portfolio(msgspec.Struct):
     """All that is true of one portfolio after entry number ``seq``.
 
     ``positions`` is keyed by (symbol, strategy) written ``SYMBOL/strategy``; ``orders`` by intent
-    id and holds open orders only. ``days`` keeps the trading days that may still matter (the last
-    three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any limit looks back.
+    id and holds open orders only; ``ended`` remembers the last 32 that were cancelled or rejected,
+    oldest first, because one may fill all the same. ``days`` keeps the trading days that may still
+    matter (the last three). ``counted`` and ``exits`` are pruned after 72 hours, longer than any
+    limit looks back.
     ``made_by`` is the configuration's hash and the version of the last run.
     ``closed_days`` keeps the last 366 days that rolled, since the health gate was last reset;
     ``day_start_deposits`` is what ``deposits`` was when the present day began.
@@ -157,6 +159,7 @@ class Portfolio(msgspec.Struct):
     made_by: tuple[str, str] = ("", "")
     closed_days: list[ClosedDay] = msgspec.field(default_factory=list)
     day_start_deposits: Decimal = Decimal(0)
+    ended: dict[str, OpenOrder] = msgspec.field(default_factory=dict)
 
     def leaving(self, trade_id: str) -> int:
         """Return how many lots of a trade its exit orders in flight will close (a view)."""

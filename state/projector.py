@@ -33,7 +33,7 @@ from state.entries import (
 from state.errors import JournalError, LedgerError
 from state.instruments import Instrument
 from state.migrate import migrations
-from state.orders import TERMINAL, TRANSITIONS, OrderEvent
+from state.orders import ENDED_KEPT, TERMINAL, TRANSITIONS, OrderEvent, OrderState
 from state.projected import ProjectedOrder, ProjectedTrade, Row
 
 Batch = list[tuple[str, list[Row]]]
@@ -51,6 +51,7 @@ class _State(msgspec.Struct):
     instruments: dict[str, Instrument] = msgspec.field(default_factory=dict)
     orders: dict[str, ProjectedOrder] = msgspec.field(default_factory=dict)
     trades: dict[str, ProjectedTrade] = msgspec.field(default_factory=dict)
+    ended: dict[str, ProjectedOrder] = msgspec.field(default_factory=dict)
 
 
 class Projector:
@@ -154,6 +155,11 @@ class Projector:
         self._orders[name] = order
         if after in TERMINAL:
             del self._state.orders[name]
+            if after is not OrderState.FILLED:
+                ended = self._state.ended
+                ended[name] = order
+                if len(ended) > ENDED_KEPT:
+                    del ended[next(iter(ended))]
 
     def _filled(self, seq: int, entry: Filled) -> None:
         instrument = self._instrument(seq, entry.symbol)
@@ -182,10 +188,15 @@ class Projector:
 
     def _fill_order(self, seq: int, entry: Filled) -> int:
         """Fill the order and return the instant it was decided."""
-        order = self._state.orders.get(entry.intent_id)
+        name = entry.intent_id
+        order = self._state.orders.get(name) or self._state.ended.get(name)
         if order is None:
-            raise LedgerError(f"entry {seq}: fill of order {entry.intent_id}, which is not open")
+            raise LedgerError(f"entry {seq}: fill of order {name}, which is not open")
         order.filled += entry.lots
+        if order.state in TERMINAL:  # a late fill: applied, the order stays what it became
+            order.changed_ns = entry.at_ns
+            self._orders[name] = order
+            return order.intent.decided_ns
         whole = order.filled >= order.intent.lots
         self._move(seq, order, OrderEvent.FILL if whole else OrderEvent.PART, entry.at_ns)
         return order.intent.decided_ns

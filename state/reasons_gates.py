@@ -37,6 +37,16 @@ GATES: Final = (
         "Find out what changed (`foliod report month`). `foliod reset health` lifts it and begins "
         "the record of days anew, so that it is judged again after `min_days`.",
     ),
+    Reason(
+        "LATE_FILL",
+        "halts",
+        "An order filled after the broker had said that it was cancelled or rejected. The fill "
+        "stands and its position is protected; entries are halted, because books and broker did "
+        "not agree on what was working.",
+        "the execution and its lots",
+        "no fill of an order that ended",
+        "Compare the broker's account with `foliod status`, then `foliod reset late_fill`.",
+    ),
     allow(
         "HALTS_CLEAR",
         "halts",

@@ -124,6 +124,7 @@ class Scene:
         cash: str = "100000",
         high_water: Callable[[Marks], float] | None = None,
         end_of_day: Alarm | None = None,
+        sink: ListSink | None = None,
     ) -> None:
         """Wire it. ``gates`` stand between the window and the sizing gate."""
         alarm = end_of_day or NoAlarm()
@@ -153,12 +154,13 @@ class Scene:
             flatten_on_r_stop=flatten_on_r_stop,
             end_of_day=alarm,
         )
-        self.sink = ListSink()
-        broker = PaperBroker(faults)
+        self.sink = sink or ListSink()
+        self.broker = PaperBroker(faults)
+        self.timers = Timers(self.desk, alarm, latency_ns=self.broker.latency_ns)
         self.stepper = Stepper(
             self.desk,
-            Timers(self.desk, alarm, latency_ns=broker.latency_ns),
-            broker,
+            self.timers,
+            self.broker,
             self.sink,
             commands=commands,
             start_cash=Decimal(cash),
@@ -166,7 +168,7 @@ class Scene:
             portfolio_id="hand",
             high_water=high_water,
         )
-        self._started = False
+        self.has_begun = False
 
     def _engine(self, one: Scripts) -> Engine:
         grid = self.grids[one.symbol]
@@ -188,6 +190,11 @@ class Scene:
         at_once(self.stepper.finish(last, close_at_end=close_at_end))
         return self
 
+    def begin(self, now_ns: int, entries: Sequence[Entry] = ()) -> None:
+        """Open the portfolio, with what its run begins with."""
+        self.has_begun = True
+        at_once(self.stepper.start(now_ns, entries))
+
     def step(self, bars: Mapping[str, Sequence[Bar]]) -> Scene:
         """Step through bars, instant by instant, by symbol and then interval."""
         instants: dict[int, list[tuple[str, Bar]]] = {}
@@ -195,9 +202,8 @@ class Scene:
             for bar in sorted(bars[symbol], key=lambda one: one.close_ns - one.open_ns):
                 instants.setdefault(bar.close_ns, []).append((symbol, bar))
         for now_ns in sorted(instants):
-            if not self._started:
-                self._started = True
-                at_once(self.stepper.start(instants[now_ns][0][1].open_ns, []))
+            if not self.has_begun:
+                self.begin(instants[now_ns][0][1].open_ns)
             lanes = self.stepper.lanes
             pairs = [(lanes[(name, b.close_ns - b.open_ns)], b) for name, b in instants[now_ns]]
             self.stepper.step(now_ns, pairs)

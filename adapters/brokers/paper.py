@@ -152,7 +152,9 @@ class Book:
         for the next one. ``slippage`` is that of stops on this bar, price units.
         """
         for strategy in sorted(self.slots):
-            slot = self.slots[strategy]
+            slot = self.slots.get(strategy)
+            if slot is None:  # an event of this bar took away all that rested here
+                continue
             for intent in slot.exits:
                 if intent in slot.exits and bar.open_ns >= intent.decided_ns + self._latency_ns:
                     yield self._market_exit(slot, intent, bar)

@@ -88,9 +88,11 @@ def take(desk: Desk, command: Command) -> Batch:
     elif name == "flatten":
         _extend(batch, desk.close_all("FLATTEN", at_ns))
     elif name in ("kill", "kill_flatten"):
-        batch.entries.append(KillChanged(at_ns, "halt" if name == "kill" else "flatten", reason))
+        # The switch is latched: a lower word does not lower its level, only a reset does.
+        flat = name == "kill_flatten" or desk.portfolio.kill == "flatten"
+        batch.entries.append(KillChanged(at_ns, "flatten" if flat else "halt", reason))
         _extend(batch, desk.cancel_entries("KILL_SWITCH"))
-        if name == "kill_flatten":
+        if flat:
             _extend(batch, desk.close_all("FLATTEN", at_ns))
     elif name == "reset_kill":
         batch.entries.append(KillChanged(at_ns, "none", reason))
@@ -111,7 +113,9 @@ def _halt(command: Command, reason: str) -> HaltSet:
 
 
 def _clear(batch: Batch, desk: Desk, name: str, reason: str, at_ns: int) -> None:
-    if name in desk.portfolio.halts:
+    """End a halt by name, but for one that is tied to a trading day: the day's roll ends that."""
+    halt = desk.portfolio.halts.get(name)
+    if halt is not None and not halt.day:
         batch.entries.append(HaltCleared(at_ns, name, reason))
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from daemon.core import late_fills
 from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
@@ -80,6 +81,13 @@ class Desk:
         self._worst_case = worst_case
         self._flatten_on_r_stop = flatten_on_r_stop
 
+    def day(self, now_ns: int) -> int:
+        """Return the trading day at an instant: once begun it is not left for an earlier one.
+
+        A clock that steps back over midnight brings no day back, nor its counts and limits.
+        """
+        return max(self.clock.day(now_ns), self.portfolio.day)
+
     # Wishes -------------------------------------------------------------------------------------
 
     def decide(self, engine: Engine, bar: Bar, action: Action, now_ns: int) -> Batch:
@@ -133,7 +141,7 @@ class Desk:
         slippage = self.costs.slippage(grid, series.atr)
         given = grid.instrument.min_stop
         min_stop = 2 * (grid.half_spread + slippage) if given is None else float(given)
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         rate, rate_age = market.rate(grid.instrument.quote_currency, now_ns)
         intent = entry_intent(
             portfolio.portfolio_id, engine, signal, grid, now_ns=now_ns, day=day, close=bar.close,
@@ -192,7 +200,7 @@ class Desk:
         return batch
 
     def _note(self, engine: Engine, bar: Bar, action: Action, now_ns: int, outcome: str) -> Decided:
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         return Decided(now_ns, engine.symbol, engine.name, bar.open_ns, day, action, (), outcome)
 
     def working_entry(self, key: str) -> OpenOrder | None:
@@ -236,7 +244,7 @@ class Desk:
             side=-position.side,
             lots=lots,
             decided_ns=at_ns,
-            day=self.clock.day(at_ns),
+            day=self.day(at_ns),
             reference=series.close,
             slippage=self.costs.slippage(series.grid, series.atr),
             reason=reason,
@@ -285,9 +293,14 @@ class Desk:
             return self._on_news(event, now_ns)
         if event.execution_id in self.portfolio.executions:
             return Batch()
-        if event.leg == "entry":
-            return self._on_entry(event, now_ns)
-        return self._on_exit(event, now_ns)
+        on_leg = self._on_entry if event.leg == "entry" else self._on_exit
+        batch = on_leg(event, now_ns)
+        halt = late_fills.alarm(self.portfolio, event, now_ns)
+        if halt is not None:
+            halted = self.halted([halt])
+            batch.entries.extend(halted.entries)
+            batch.effects.extend(halted.effects)
+        return batch
 
     def _on_news(self, news: OrderNews, now_ns: int) -> Batch:
         if news.intent_id not in self.portfolio.orders:
@@ -295,7 +308,11 @@ class Desk:
         return Batch([OrderChanged(now_ns, news.intent_id, news.event, news.code)])
 
     def _on_entry(self, execution: Execution, now_ns: int) -> Batch:
-        intent = self.portfolio.orders[execution.intent_id].intent
+        order = late_fills.order_of(self.portfolio, execution)
+        intent = order.intent
+        trade_id = late_fills.trade_id_of(self.portfolio, order, execution)
+        if trade_id != execution.trade_id:
+            execution = msgspec.structs.replace(execution, trade_id=trade_id)
         grid = self.market.by_symbol[intent.symbol][0].grid
         rate = self._rate(grid, now_ns, None)
         filled = self._money(execution, intent.symbol, intent.strategy, grid, rate, _ZERO, now_ns)
@@ -310,20 +327,18 @@ class Desk:
             lots, before = lots + position.lots, position.initial_risk
         risk = abs(execution.fill_ticks - stop) * execution.lots
         plan = PlanSet(
-            now_ns, intent.trade_id, stop, target, intent.time_stop_ns,
+            now_ns, trade_id, stop, target, intent.time_stop_ns,
             before + money(grid.cash(risk) * rate),
             trail_distance=msgspec.UNSET if trail is None else trail,
         )  # fmt: skip
         protect = Protect(
-            intent.symbol, intent.interval_ns, intent.strategy, intent.trade_id, intent.side,
+            intent.symbol, intent.interval_ns, intent.strategy, trade_id, intent.side,
             lots, stop, target,
         )  # fmt: skip
         return Batch([filled, plan], [protect])
 
     def _on_exit(self, execution: Execution, now_ns: int) -> Batch:
-        position = next(
-            one for one in self.portfolio.positions.values() if one.trade_id == execution.trade_id
-        )
+        position = late_fills.position_of(self.portfolio, execution)
         grid = self.market.by_symbol[position.symbol][0].grid
         rate = self._rate(grid, now_ns, position)
         gained = position.side * (
@@ -397,7 +412,7 @@ class Desk:
 
     def marks(self, now_ns: int) -> Marks:
         """Look at the portfolio at the last prices."""
-        day = self.clock.day(now_ns)
+        day = self.day(now_ns)
         stats = self.portfolio.days.get(day)
         open_pnl, open_r = self.valuation.marked(now_ns)
         return Marks(
@@ -415,7 +430,7 @@ class Desk:
         None when nothing follows. What must be flat, or was halted right now, is not widened.
         """
         now_ns, is_holding = marks.now_ns, bool(self.portfolio.positions)
-        batch = self.plans.follow(now_ns) if is_holding else None
+        batch = followed = self.plans.follow(now_ns) if is_holding else None
         entries: list[Entry] = []
         for watch in self._watches:
             entries.extend(watch.look(marks))
@@ -425,7 +440,7 @@ class Desk:
         if must_be_flat:
             batch = _joined(batch, self.close_all("FLATTEN", now_ns))
         elif is_holding and not entries:
-            batch = _joined(batch, self.plans.overdue(now_ns))
+            batch = _joined(batch, self.plans.overdue(now_ns, followed))
         return batch if batch and batch.entries else None
 
     def _must_be_flat(self, entries: list[Entry]) -> bool:

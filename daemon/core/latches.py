@@ -12,6 +12,8 @@ from state.entries import HaltSet
 
 R_STOP: Final = "r_stop"
 DRAWDOWN: Final = "drawdown"
+LATE_FILL: Final = "late_fill"
+"""An order filled after it had ended; lifted by name."""
 STRATEGY_R_STOP: Final = "strategy_r_stop/"
 """Followed by the strategy's name."""
 STRATEGY_WIN_LOCK: Final = "strategy_win_lock/"

@@ -39,6 +39,12 @@ def restated(position: Position, at_ns: int, reason: str) -> PlanSet:
     )  # fmt: skip
 
 
+def _stops(batch: Batch | None) -> dict[str, int]:
+    """Return where a batch takes stops, by trade."""
+    plans = [entry for entry in batch.entries if isinstance(entry, PlanSet)] if batch else []
+    return {plan.trade_id: plan.stop_ticks for plan in plans}
+
+
 class Plans:
     """Moves the plans of one portfolio's open trades."""
 
@@ -176,14 +182,21 @@ class Plans:
         self._move(batch, key, position, plan)
         return batch
 
-    def overdue(self, now_ns: int) -> Batch | None:
-        """Widen what had to wait for the first bar of the day; None when nothing did."""
+    def overdue(self, now_ns: int, followed: Batch | None) -> Batch | None:
+        """Widen what had to wait for the first bar of the day; None when nothing did.
+
+        ``followed`` moved stops at this very instant and is not applied yet: they are widened from
+        where it takes them.
+        """
         if not self._widens:
             return None
+        moved = _stops(followed)
         batch = None
         for key, position in self._portfolio.positions.items():
             if self.widening_ns(key, position) < now_ns:
-                done = self.widen(key, position, now_ns)
+                stop = moved.get(position.trade_id, position.stop_ticks)
+                there = msgspec.structs.replace(position, stop_ticks=stop)
+                done = self.widen(key, there, now_ns)
                 if done is not None:
                     batch = batch or Batch()
                     batch.entries.extend(done.entries)

@@ -44,6 +44,10 @@ def wanted(
             return Wanted(why_not=f"{kill_file} is there, or cannot be told: remove it first")
         return Wanted("reset_kill")
     if argument in portfolio.halts:
+        if portfolio.halts[argument].day:
+            return Wanted(
+                why_not=f"{argument} is latched until the trading day rolls, and not by name"
+            )
         return Wanted("reset", argument)
     if any(argument == one.name for one in cooldowns):
         return Wanted("clear_cooldown", argument)

@@ -150,6 +150,19 @@ def test_no_package_imports_tests_or_benchmarks(path: Path) -> None:
             assert not name.search(source.read_text(encoding="utf-8")), source
 
 
+def test_the_history_checker_shares_no_code_with_the_program() -> None:
+    """What proves the program wrong must not be wrong with it: it imports itself and libraries."""
+    sources = sorted((ROOT / "tests" / "history").glob("*.py"))
+    checker = [path for path in sources if not path.name.startswith("test_")]
+    names = "|".join(("tests", "foliod", *PACKAGES))
+    name = re.compile(rf"^\s*(from|import) (?!tests\.history)({names})\b")
+
+    assert len(checker) > 10
+    for path in checker:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if name.match(line)] == [], path
+
+
 def test_the_public_module_takes_from_the_core_and_the_nouns() -> None:
     """``import foliod`` in a strategy opens nothing and loads nothing heavy."""
     tree = ast.parse((ROOT / "foliod.py").read_text(encoding="utf-8"))

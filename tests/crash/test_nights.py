@@ -16,6 +16,7 @@ from daemon.trading import Trading
 from state import verify_fold
 from state.entries import DayRolled, Filled, PlanSet, WideningRefused
 from state.units import utc_text
+from tests.history.checker import check_folder
 from tests.nights import GAP, LATE, ns, portfolio
 from tests.trading import decisions, finish, go_on, go_to, journal_of, start
 
@@ -85,6 +86,8 @@ def test_killed_over_and_over_plans_move_as_if_unbroken(
 
     assert kills > 25
     assert decisions(tmp_path / "broken") == decisions(tmp_path / "unbroken")
+    report = check_folder(tmp_path / "broken", tmp_path / "foliod.toml")
+    assert (report.found, report.left_out) == ([], [])
     nights = [
         utc_text(one.at_ns)[:16]
         for one in journal_of(tmp_path / "broken")
@@ -110,6 +113,7 @@ def test_time_told_between_bars_widens_once_and_kills_change_nothing(tmp_path: P
     trading.close()
 
     assert decisions(home) == decisions(tmp_path / "unbroken")
+    assert check_folder(home, tmp_path / "foliod.toml").found == []
 
 
 def test_a_refused_widening_is_not_asked_again_after_a_kill(tmp_path: Path) -> None:

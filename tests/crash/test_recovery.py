@@ -23,6 +23,7 @@ from state.journal import read_snapshots
 from state.orders import Intent
 from state.units import DAY_NS, HOUR_NS, SECOND_NS, utc_ns
 from state.writer import Writer
+from tests.history.checker import check_folder
 from tests.trading import decisions, demo_settings, finish, go_on, go_to, journal_of, start
 
 CUTS = 40
@@ -34,9 +35,15 @@ class Killed(Exception):
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the demo's configuration and bars."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def settings(demo: Path) -> Settings:
     """Return the demo portfolio's settings."""
-    return demo_settings(tmp_path_factory.mktemp("demo"))
+    return demo_settings(demo)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,16 @@ def _broken(settings: Settings, home: Path, steps: list[int]) -> list[bytes]:
     return decisions(home)
 
 
-def test_forty_kills_change_no_decision(settings: Settings, unbroken: Path, tmp_path: Path) -> None:
+def _holds(home: Path, demo: Path) -> None:
+    """Hold a portfolio to every invariant, by a checker that shares no code with the program."""
+    report = check_folder(home, demo / "foliod.toml")
+    assert report.found == []
+    assert report.left_out == []
+
+
+def test_forty_kills_change_no_decision(
+    demo: Path, settings: Settings, unbroken: Path, tmp_path: Path
+) -> None:
     """Forty kills after scattered bars: every entry is that of the unbroken run, books included."""
     cuts = sorted({1 + 3_571 * number % 8_599 for number in range(1, CUTS + 1)})
     steps = [after - before for before, after in zip([0, *cuts], cuts, strict=False)]
@@ -67,10 +83,11 @@ def test_forty_kills_change_no_decision(settings: Settings, unbroken: Path, tmp_
     assert found == decisions(unbroken)
     assert sum(isinstance(one, RunStarted) for one in journal_of(tmp_path)) == CUTS + 1
     assert verify_fold.check(tmp_path / "foliod.db") == []
+    _holds(tmp_path, demo)
 
 
 def test_kills_between_intent_and_order_change_no_decision(
-    settings: Settings, unbroken: Path, tmp_path: Path
+    demo: Path, settings: Settings, unbroken: Path, tmp_path: Path
 ) -> None:
     """Killed when an intent is durable and its order not yet out, the instant is finished first."""
     kills, seen = 0, 0
@@ -96,6 +113,7 @@ def test_kills_between_intent_and_order_change_no_decision(
                 trading.close()
     assert kills >= 10
     assert decisions(tmp_path) == decisions(unbroken)
+    _holds(tmp_path, demo)
 
 
 @pytest.mark.parametrize("part", [0.02, 0.37, 0.93])
@@ -149,7 +167,9 @@ def test_an_engine_without_a_state_is_built_anew_from_the_bars(
     assert decisions(tmp_path) == decisions(unbroken)
 
 
-def test_a_halt_and_its_instant_survive_kills(settings: Settings, tmp_path: Path) -> None:
+def test_a_halt_and_its_instant_survive_kills(
+    demo: Path, settings: Settings, tmp_path: Path
+) -> None:
     """An operator's halt denies until it is lifted, however often the process dies in between."""
     homes = tmp_path / "unbroken", tmp_path / "broken"
     for home in homes:
@@ -167,9 +187,12 @@ def test_a_halt_and_its_instant_survive_kills(settings: Settings, tmp_path: Path
 
     assert decisions(homes[1]) == decisions(homes[0])
     assert any(isinstance(one, HaltSet) and one.name == "operator" for one in journal_of(homes[1]))
+    _holds(homes[1], demo)
 
 
-def test_an_order_stopped_by_the_gate_stays_stopped(settings: Settings, tmp_path: Path) -> None:
+def test_an_order_stopped_by_the_gate_stays_stopped(
+    demo: Path, settings: Settings, tmp_path: Path
+) -> None:
     """What the kill gate kept back at the last moment is not sent by the recovery."""
     homes = tmp_path / "unbroken", tmp_path / "broken"
     for home in homes:
@@ -189,6 +212,7 @@ def test_an_order_stopped_by_the_gate_stays_stopped(settings: Settings, tmp_path
     assert {one.code for one in refused} == {"KILL_SWITCH"}
     assert not any(isinstance(one, Filled) for one in entries)
     assert decisions(homes[1]) == decisions(homes[0])
+    _holds(homes[1], demo)
 
 
 def test_another_configuration_must_wait_for_an_orderly_stop(

@@ -157,6 +157,18 @@ def test_widening_waits_for_the_first_bar_of_the_day() -> None:
     assert rung(run) == ["2017-01-02T09:00"]
 
 
+def test_a_trail_of_the_same_instant_goes_first() -> None:
+    """At 10:05 the stop follows to 1.11 - 0.02 = 1.09, and from there it is widened: 1.07900."""
+    signal = Signal(1, stop=1.07, target=1.2, trail_distance=0.02)
+    run = scene(held(signal), [*MONDAY, at("2017-01-03 10:00", 1.11)])
+
+    assert [one.stop_ticks for one in run.plans()] == [107_000, 108_000, 106_900, 109_000, 107_900]
+    assert widened(run) == [
+        ("2017-01-02T09:00", 106_900, 121_100),
+        ("2017-01-03T10:05", 107_900, 122_200),
+    ]
+
+
 def test_the_first_bar_of_the_day_meets_the_stop_as_it_was() -> None:
     """Tuesday's first bar, at 10:00, opens at 1.055, below 1.05900: out, nothing is widened."""
     run = scene(held(), [*MONDAY, at("2017-01-03 10:00", 1.055), at("2017-01-03 10:05")])
