@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from daemon.core.latches import cancels_entries, in_force
+from daemon.core.latches import cancels_entries, in_force, is_of
 from state.instruments import Grid
 from state.portfolio import Portfolio, Position
 from state.units import money
@@ -87,7 +87,7 @@ def widen(
     return Wider(stop, target)
 
 
-def halted(portfolio: Portfolio, now_ns: int, strategy: str) -> Refusal | None:
+def halted(portfolio: Portfolio, now_ns: int, position: Position) -> Refusal | None:
     """Return the refusal while the kill switch or a halt admits no further risk, else None."""
     if portfolio.kill != "none":
         return Refusal("OVERNIGHT_HALTED", f"kill switch: {portfolio.kill}", NO_HALT)
@@ -95,7 +95,8 @@ def halted(portfolio: Portfolio, now_ns: int, strategy: str) -> Refusal | None:
         name
         for name, halt in sorted(portfolio.halts.items())
         if in_force(halt, now_ns, portfolio.day)
-        and (cancels_entries(name) or name.endswith(f"/{strategy}"))
+        and is_of(name, position.symbol)
+        and (cancels_entries(name) or name.endswith(f"/{position.strategy}"))
     ]
     return Refusal("OVERNIGHT_HALTED", ", ".join(names), NO_HALT) if names else None
 

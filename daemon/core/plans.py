@@ -162,7 +162,7 @@ class Plans:
         engine, day = self._engines[key], self._portfolio.day
         assert engine.overnight is not None
         grid = self._market.by_symbol[position.symbol][0].grid
-        answer = halted(self._portfolio, now_ns, position.strategy) or widen(
+        answer = halted(self._portfolio, now_ns, position) or widen(
             grid, position, engine.overnight, lots=lots, rate=self._rate(position, now_ns)
         )
         batch = Batch()

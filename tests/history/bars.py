@@ -104,6 +104,8 @@ class Prices:
 
 def can_read(config: Config, folder: Path) -> bool:
     """Say whether every bar file is here, and is of a kind that the checker reads."""
+    if config.get("feed", {}).get("source", "files") != "files":
+        return False  # they came over a line, and their recording is not read here
     return all(_is_known(folder / one["path"]) for one in config["bars"])
 
 

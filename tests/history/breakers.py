@@ -23,7 +23,12 @@ KINDS = frozenset(
         "HealthJudged",
     }
 )  # fmt: skip
-BREAKERS = {"journal": "JOURNAL_BLOCKED"}
+BREAKERS = {
+    "journal": "JOURNAL_BLOCKED",
+    "stale": "FEED_STALE",
+    "venue": "VENUE_CLOSED",
+    "refused": "VENUE_REFUSED",
+}
 HEALTH = "health"
 _DAYS_PER_YEAR = 365.25
 _MOST_DAYS = 366
@@ -71,7 +76,7 @@ class Breakers(Audit):
 
     def on_haltset(self, row: Row) -> None:
         """Check that a breaker tripped by its command, and says so."""
-        code = BREAKERS.get(row["name"])
+        code = BREAKERS.get(row["name"].partition("/")[0])
         if code is None:
             return
         before = self.book.last
@@ -83,9 +88,12 @@ class Breakers(Audit):
         """Begin the record of days anew after a reset of the health gate."""
         if row["name"] == HEALTH:
             self._closed = []
-        if row["name"] in (HEALTH, *BREAKERS):
+        kind = row["name"].partition("/")[0]
+        if kind in (HEALTH, *BREAKERS):
             before = self.book.last
-            reset = before["type"] == "CommandTaken" and before["name"] == "reset"
+            # A feed that is silent and comes back says so itself; a disk or a gate is a person's.
+            words = ("reset", "breaker_over") if kind in ("stale", "venue") else ("reset",)
+            reset = before["type"] == "CommandTaken" and before["name"] in words
             name = "A4" if row["name"] == HEALTH else "R5"
             self.must(reset, name, row, f"{row['name']} lifted by {before['type']}")
 

@@ -98,7 +98,8 @@ class Nights(Audit):
             yield "kill"
         for name, halt in self.book.halts.items():
             over = row["at_ns"] >= halt["until_ns"] or 0 < halt["day"] < self.book.day
-            other = "/" in name and name.partition("/")[2] != trade.intent["strategy"]
+            mine = (trade.intent["strategy"], trade.intent["symbol"])
+            other = "/" in name and name.partition("/")[2] not in mine
             if not over and not other:
                 yield name
 

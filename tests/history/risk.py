@@ -13,6 +13,11 @@ _LEVELS = {"halt": ("kill",), "flatten": ("kill_flatten", "kill"), "none": ("res
 _TIE = 1e-9
 
 
+def is_of_another(name: str, symbol: str) -> bool:
+    """Say whether a halt is for one symbol, and another one: its feed is silent."""
+    return name.startswith("stale/") and name != f"stale/{symbol}"
+
+
 class Latches(Audit):
     """No entry while something latched forbids it; trading days that never go back."""
 
@@ -51,7 +56,8 @@ class Latches(Audit):
             self.must(not latched, "RSK-2", row, f"let in after {name} latched its day")
         for name, halt in self.book.halts.items():
             over = row["at_ns"] >= halt["until_ns"] or halt["day"]  # a day's latch is told above
-            self.must(bool(over), "R7", row, f"let in while {name} halts entries")
+            other = is_of_another(name, row["symbol"])
+            self.must(bool(over) or other, "R7", row, f"let in while {name} halts entries")
 
     def on_intentrecorded(self, row: Row) -> None:
         """Check that an entry was decided, on the day that it says, and not after the kill."""
@@ -79,6 +85,7 @@ class Latches(Audit):
         self.must(not killed, "KIL-1", row, "an entry filled after the kill switch")
         for name, halt in self.book.halts.items():
             own = name.startswith(("strategy_r_stop/", "strategy_win_lock/"))
+            own = own or is_of_another(name, row["symbol"])
             met = not own and self.book.halted[name] < at_ns < halt["until_ns"]
             self.must(not met, "R1", row, f"an entry filled while {name} halts entries")
 

@@ -64,7 +64,7 @@ def _second(value: time | str) -> int:
 def windows(strategy: Mapping[str, Any], at_ns: int) -> Iterator[Window]:
     """Yield the windows of a strategy that contain an instant."""
     specs = strategy.get("windows")
-    if not specs and "profile" in strategy:
+    if not specs and strategy.get("profile") in _PROFILES:
         specs = [_PROFILES[strategy["profile"]]]
     if not specs:
         yield Window(-NEVER, NEVER, NEVER, NEVER)
