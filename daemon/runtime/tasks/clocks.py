@@ -9,6 +9,7 @@ alarms: a task parks with a function that names its next instant, and is woken a
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -41,31 +42,27 @@ class RunClock(Protocol):
         """Say which instant is done, and when the next bars close."""
 
 
-class PacedClock:
-    """Real time from an anchor on, ``speed`` times as fast."""
+class _RealTime(ABC):
+    """What clocks that run by themselves share: alarms that look again when something changed."""
 
-    def __init__(self, steady: Clock, start_ns: int, speed: float) -> None:
-        """Begin at ``start_ns`` now."""
-        self._steady = steady
-        self._speed = speed
-        self._start_ns, self._steady_ns = start_ns, steady.now_ns()
-        self._done_ns, self._ceiling_ns = start_ns, start_ns
+    def __init__(self) -> None:
+        """Begin without a change."""
         self._change = asyncio.Event()
 
+    @abstractmethod
     def now_ns(self) -> int:
-        """Return the present instant: never beyond the close of bars that are yet to be stepped."""
-        passed_ns = round((self._steady.now_ns() - self._steady_ns) * self._speed)
-        return max(self._done_ns, min(self._start_ns + passed_ns, self._ceiling_ns))
+        """Return the present instant of the run."""
+
+    @abstractmethod
+    def _waits_s(self, due_ns: int) -> float:
+        """Return how many seconds to wait for an instant of the run."""
 
     async def alarm(self, name: str, next_ns: Callable[[], int]) -> None:
         """Return when the instant that ``next_ns`` names is over."""
         while (due_ns := next_ns()) >= self.now_ns():
             change = self._change
-            waits_s = _LONGEST_S
-            if due_ns < self._ceiling_ns:  # else only a step can make it due
-                waits_s = min(_LONGEST_S, self._real_s(due_ns + 1))
             try:
-                async with asyncio.timeout(waits_s):
+                async with asyncio.timeout(min(_LONGEST_S, self._waits_s(due_ns))):
                     await change.wait()
             except TimeoutError:
                 pass
@@ -74,6 +71,23 @@ class PacedClock:
         """Wake every parked alarm, so that it looks again."""
         self._change.set()
         self._change = asyncio.Event()
+
+
+class PacedClock(_RealTime):
+    """Real time from an anchor on, ``speed`` times as fast."""
+
+    def __init__(self, steady: Clock, start_ns: int, speed: float) -> None:
+        """Begin at ``start_ns`` now."""
+        super().__init__()
+        self._steady = steady
+        self._speed = speed
+        self._start_ns, self._steady_ns = start_ns, steady.now_ns()
+        self._done_ns, self._ceiling_ns = start_ns, start_ns
+
+    def now_ns(self) -> int:
+        """Return the present instant: never beyond the close of bars that are yet to be stepped."""
+        passed_ns = round((self._steady.now_ns() - self._steady_ns) * self._speed)
+        return max(self._done_ns, min(self._start_ns + passed_ns, self._ceiling_ns))
 
     async def reach(self, close_ns: int) -> None:
         """Return when the real time has come for bars that close at this instant."""
@@ -84,6 +98,10 @@ class PacedClock:
         self._done_ns, self._ceiling_ns = now_ns, next_close_ns
         self.changed()
 
+    def _waits_s(self, due_ns: int) -> float:
+        # Beyond the ceiling only a step can make it due.
+        return self._real_s(due_ns + 1) if due_ns < self._ceiling_ns else _LONGEST_S
+
     def _real_s(self, at_ns: int) -> float:
         """Return the real seconds until an instant of the run; at least a thousandth if it is yet
         to come, because a loop takes less for nothing at all."""
@@ -92,36 +110,20 @@ class PacedClock:
         return max(0.001, left_ns / SECOND_NS) if left_ns > 0 else 0.0
 
 
-class WallClock:
+class WallClock(_RealTime):
     """The real time, late by a grace: bars that close at an instant come first, then its alarms."""
 
     def __init__(self, clock: Clock, grace_ns: int, start_ns: int) -> None:
         """Begin no earlier than ``start_ns``."""
+        super().__init__()
         self._clock = clock
         self._grace_ns = grace_ns
         self._done_ns = start_ns
-        self._change = asyncio.Event()
 
     def now_ns(self) -> int:
         """Return the present instant of the run; it never goes back."""
         self._done_ns = max(self._done_ns, self._clock.now_ns() - self._grace_ns)
         return self._done_ns
-
-    async def alarm(self, name: str, next_ns: Callable[[], int]) -> None:
-        """Return when the instant that ``next_ns`` names is over."""
-        while (due_ns := next_ns()) >= (now_ns := self.now_ns()):
-            change = self._change
-            waits_s = min(_LONGEST_S, max(0.001, (due_ns + 1 - now_ns) / SECOND_NS))
-            try:
-                async with asyncio.timeout(waits_s):
-                    await change.wait()
-            except TimeoutError:
-                pass
-
-    def changed(self) -> None:
-        """Wake every parked alarm, so that it looks again."""
-        self._change.set()
-        self._change = asyncio.Event()
 
     async def reach(self, close_ns: int) -> None:
         """Return at once: what has come from a line has closed."""
@@ -130,6 +132,9 @@ class WallClock:
         """Never be earlier than an instant that was done."""
         self._done_ns = max(self._done_ns, now_ns)
         self.changed()
+
+    def _waits_s(self, due_ns: int) -> float:
+        return max(0.001, (due_ns + 1 - self.now_ns()) / SECOND_NS)
 
 
 class LockstepClock:
