@@ -1,5 +1,5 @@
 # Shorthands; each line here is a command that the docs name too. Nothing is built by it.
-.PHONY: check test long sweep simulation bench demo live_port_replay lock
+.PHONY: check test long sweep simulation bench demo live_port_replay live_port_ws lock
 
 BIN = .venv/bin
 
@@ -26,6 +26,9 @@ demo:                 ## the demo again, over a configuration that is here
 
 live_port_replay:     ## a paper run over history: ARGS="EURUSD=eurusd-1m.csv --price bid --zone UTC"
 	$(BIN)/foliod replay $(ARGS)
+
+live_port_ws:         ## a paper run on the live feed of a configuration: ARGS="-c crypto.toml"
+	$(BIN)/foliod $(ARGS) run
 
 LOCK = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--allow-unsafe --build-deps-for wheel --no-emit-index-url --no-emit-trusted-host \
