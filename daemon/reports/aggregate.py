@@ -182,8 +182,9 @@ class MultiSessionAggregator:
         """
         from daemon.reports.aggregate_page import report
 
+        named = self.folder if self.folder.name else Path(self.folder.resolve().name)
         content = report(
-            _text(self.folder), self.compute_metrics(), self.compute_correlation(), self.total()
+            _text(named), self.compute_metrics(), self.compute_correlation(), self.total()
         )
         write_whole(Path(path), content)
         return Path(path)

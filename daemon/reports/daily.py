@@ -9,12 +9,14 @@ written.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from daemon.core.civil import CivilClock
 from daemon.core.day_measures import ReturnsSoFar, Sharpe
 from daemon.core.plain import markdown
 from daemon.reports import svg
@@ -37,7 +39,7 @@ from daemon.reports.whole_file import write_whole
 from state.entries import CashMoved, Decided, PortfolioOpened, RunStarted
 from state.queries import DATABASE, Book, denial, open_book
 from state.table_rows import PortfolioDay
-from state.units import day_text, utc_text
+from state.units import HOUR_NS, day_text, utc_text
 
 SCHEMA: Final = 1
 _NOTES_BYTES: Final = 65_536
@@ -194,12 +196,14 @@ async def _collect(
     async for seq, decided in book.decided_after(after):
         if decided.outcome != "ACCEPTED":
             _count(found.denials.setdefault(decided.day, {}), seq, decided)
-    rolled = [one.seq for one in days]
+    rolled, clock = [one.seq for one in days], CivilClock(opened.zone)
     async for mark in book.marks(after):
         index = bisect_left(rolled, mark.seq)
         if index < len(days):
-            point = (mark.at_ns, float(mark.equity))
-            found.curves.setdefault(days[index].day, []).append(point)
+            marked = days[index]
+            opening = (clock.day_start_ns(marked.day), float(marked.start_equity))
+            curve = found.curves.setdefault(marked.day, [opening])
+            curve.append((mark.at_ns, float(mark.equity)))
     async for line in book.entries_after(0, kinds=("CashMoved",)):
         index = bisect_left(rolled, line.seq)
         if isinstance(line.entry, CashMoved) and index < len(days):
@@ -274,9 +278,19 @@ def _write(folder: Path, report: DayReport, curve: list[svg.Point]) -> list[Path
 
 
 def html(report: DayReport, curve: list[svg.Point]) -> bytes:
-    """Write a report as a page; ``curve`` is the marked equity of the day (UTC ns, amount)."""
-    picture = svg.curve(curve, title="Equity", unit=report.currency)
+    """Write a report as a page; ``curve`` is the day's equity (UTC ns, amount), from its start."""
+    picture = svg.curve(stepped(curve), title="Equity", unit=report.currency)
     return page("daily.html", report=report, money=report.currency, picture=picture)
+
+
+def stepped(marks: Sequence[svg.Point]) -> list[svg.Point]:
+    """Return a curve of marks that are made once an hour, where equity changed: flat else."""
+    found = list(marks[:1])
+    for at, value in marks[1:]:
+        if at - found[-1][0] > HOUR_NS:
+            found.append((at - HOUR_NS, found[-1][1]))
+        found.append((at, value))
+    return found
 
 
 def text(report: DayReport) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from daemon.core.plain import plain
 from daemon.reports.tally import amount, percent
@@ -41,7 +41,13 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        amount=grouped, percent=percent, ratio=amount, sign=sign, at=minute, lines=str.splitlines
+        amount=grouped,
+        percent=percent,
+        ratio=amount,
+        sign=sign,
+        at=minute,
+        lines=str.splitlines,
+        name=breakable,
     )
     return environment
 
@@ -70,6 +76,11 @@ def grouped(value: Decimal | float | None) -> str:
 def sign(value: Decimal | float | None) -> str:
     """Return the class of a cell: ``neg`` below 0."""
     return "neg" if value is not None and value < 0 else ""
+
+
+def breakable(name: str) -> Markup:
+    """Let a long name break behind an underscore, where it would else break inside of a word."""
+    return Markup("_<wbr>").join(escape(plain(name)).split("_"))
 
 
 def minute(text: str) -> str:

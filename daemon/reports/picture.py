@@ -17,7 +17,7 @@ import msgspec
 
 from daemon.core.civil import CivilClock
 from daemon.core.plain import plain
-from daemon.reports.daily import present_day
+from daemon.reports.daily import present_day, stepped
 from daemon.reports.whole_file import write_whole
 from state.errors import JournalError
 from state.queries import DATABASE, Book, open_book
@@ -126,16 +126,6 @@ def draw(day: DayPicture) -> bytes:
     target = io.BytesIO()
     canvas.print_figure(target, format="png", metadata={"Software": None})
     return target.getvalue()
-
-
-def stepped(marks: Sequence[Point]) -> list[Point]:
-    """Return a curve of marks that are made once an hour, where equity changed: flat else."""
-    found = list(marks[:1])
-    for at, value in marks[1:]:
-        if at - found[-1][0] > HOUR_NS:
-            found.append((at - HOUR_NS, found[-1][1]))
-        found.append((at, value))
-    return found
 
 
 def by_strategy(trades: Sequence[Trade]) -> list[tuple[str, float, int]]:

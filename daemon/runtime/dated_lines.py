@@ -25,7 +25,10 @@ def file_day(at_ns: int) -> str:
 
 
 def cut_torn_line(path: Path) -> int:
-    """Cut a file back to its last line end and return how many bytes went; 0 for a whole file."""
+    """Cut a file back to its last line end and return how many bytes went; 0 for a whole file.
+
+    Its time stays that of its last line: whoever asks how old that is must not be told of the cut.
+    """
     try:
         file = path.open("r+b")
     except FileNotFoundError:
@@ -42,7 +45,9 @@ def cut_torn_line(path: Path) -> int:
                 break
             end = start
         if end < size:
+            before = os.fstat(file.fileno())
             file.truncate(end)
+            os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
         return size - end
 
 
@@ -100,6 +105,7 @@ class DatedLines:
         text, self._text = self._text, bytearray()
         self._written += len(text)
         failpoints.hit("lines.flushing")
+        before = os.fstat(self._file.fileno())
         try:
             self._file.write(text)
             self._file.flush()
@@ -108,6 +114,9 @@ class DatedLines:
             file, self._file = self._file, None
             with contextlib.suppress(OSError):
                 file.close()
+            with contextlib.suppress(OSError):
+                # A piece of a line is no sign of life: the file is as old as its last whole line.
+                os.utime(file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
             raise
         self._failure = None
         failpoints.hit("lines.flushed")

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from daemon.core.latches import STALE
 from daemon.core.status import HaltStatus, StatusObject
 
 STALE_S: Final = 30.0
@@ -18,6 +19,8 @@ than the host's; one whose newest line is older hangs, or cannot write."""
 _RANKS: Final = ("UNPROTECTED", "UNKNOWN_ORDER", "STALE")
 _DAYS_OWN: Final = ("r_stop", "strategy_")
 """How the names of halts begin that the roll of the trading day ends."""
+_ENDED_BY: Final = {"operator": "`foliod resume`", "venue": "the venue says that it is open"}
+"""What ends halts that are not reset by name."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -57,9 +60,8 @@ def _halted(halt: HaltStatus) -> Trouble:
     """Tell of a halt: one that ends with its time or its day is the supervision at work."""
     ends = halt.until is not None or halt.name.startswith(_DAYS_OWN)
     until = halt.until or ("the day rolls" if ends else f"`foliod reset {halt.name}`")
-    if halt.name == "operator":
-        until = "`foliod resume`"
-    return Trouble(
-        f"HALTED {halt.name}: {halt.code} {halt.observed} / {halt.limit}, until {until}",
-        fails=not ends,
-    )
+    if halt.name.startswith(STALE):
+        until = "its bars flow again"
+    until = _ENDED_BY.get(halt.name, until)
+    why = f"{halt.observed} / {halt.limit}" if halt.observed else halt.reason
+    return Trouble(f"HALTED {halt.name}: {halt.code} {why}, until {until}", fails=not ends)

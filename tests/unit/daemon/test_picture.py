@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.reports.picture import DayPicture, by_strategy, draw, stepped, write_day_picture
+from daemon.reports.daily import stepped
+from daemon.reports.picture import DayPicture, by_strategy, draw, write_day_picture
 from state.errors import JournalError
 from state.table_rows import Trade
 from state.units import DAY_NS, HOUR_NS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
@@ -216,6 +217,17 @@ async def test_a_summary_is_written_twice_with_the_same_bytes(run: Path) -> None
     await write_summary(run, NOW)
     assert ((run / "summary.json").read_bytes(), (run / "summary.md").read_bytes()) == before
     assert json.loads(before[0])["trades"]["pnl"] == "0.35"
+
+
+async def test_the_picture_of_a_day_begins_with_what_the_day_began_with(run: Path) -> None:
+    """T2: what was lost before the first mark is in the picture: the second day began at 100.90."""
+    written = await write_due(run, NOW)
+
+    line = re.search(r'class="line" d="M([^"]+)"', written[5].read_text(encoding="utf-8"))
+
+    assert line is not None
+    heights = [float(point.split()[1]) for point in line[1].split("L")]
+    assert heights[0] == heights[1] < heights[-1]  # flat from 100.90, then down: y grows downwards
 
 
 async def test_an_empty_run_has_a_summary_and_a_report(tmp_path: Path) -> None:

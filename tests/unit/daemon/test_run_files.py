@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import resource
 from itertools import pairwise
 from pathlib import Path
@@ -111,6 +112,31 @@ def test_what_a_full_disk_tore_is_cut_before_the_next_line(tmp_path: Path) -> No
     assert torn == b"first\nseco"
     assert (tmp_path / "x_20170105.jsonl").read_bytes() == b"first\nthird\n"
     assert lines.repaired == ["x_20170105.jsonl: cut 4 bytes of a torn last line"]
+
+
+def test_a_full_disk_makes_no_line_look_young(tmp_path: Path) -> None:
+    """U1: a file's age is that of its last whole line, whatever is torn off it and cut again."""
+    path = tmp_path / "x_20170105.jsonl"
+    lines = DatedLines(tmp_path, "x_")
+    lines.write(T0, b"first")
+    lines.flush()
+    os.utime(path, ns=(HOUR_NS, HOUR_NS))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    ages = []
+    try:
+        for later in (1, 2):  # the second one cuts what the first one tore
+            lines.write(T0 + later, b"second, which does not fit")
+            with pytest.raises(OSError, match="File too large"):
+                lines.flush()
+            ages.append(path.stat().st_mtime_ns)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lines.write(T0 + 3, b"third")
+    lines.close()
+
+    assert ages == [HOUR_NS, HOUR_NS]
+    assert path.stat().st_mtime_ns > HOUR_NS
 
 
 def test_a_status_is_due_after_the_silence_allowed(tmp_path: Path) -> None:

@@ -118,6 +118,26 @@ def test_what_only_a_person_lifts_is_a_failure(
     assert said in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("stale/EURUSD", "FEED_STALE no bar since 08:00, until its bars flow again"),
+        ("venue", "FEED_STALE no bar since 08:00, until the venue says that it is open"),
+        ("refused", "FEED_STALE no bar since 08:00, until `foliod reset refused`"),
+    ],
+)
+def test_a_breaker_of_the_feed_is_told_with_its_reason_and_what_ends_it(
+    working: Callable[..., Path], name: str, said: str
+) -> None:
+    """It has no value and no limit; nobody is sent to reset what ends with the next bar (R5)."""
+    entry = HaltSet(AT, name, "FEED_STALE", "no bar since 08:00", "", "no halt")
+
+    result = call(working(entry), "--check")
+
+    assert result.exit_code == ExitCode.NO
+    assert said in " ".join(result.output.split())
+
+
 def test_a_stale_line_is_a_failure(working: Callable[..., Path]) -> None:
     """A process that holds the folder and says nothing any more: it hangs."""
     home = working()
