@@ -1,9 +1,9 @@
 """The run's clock: what instant it is for a portfolio, and how tasks wait for one.
 
 ``PacedClock`` runs with the real time, as fast or faster; ``WallClock`` is the real time of a live
-feed; ``LockstepClock`` goes on only when
-whoever it woke has parked again, so that a run as fast as possible is the same each time. All know
-alarms: a task parks with a function that names its next instant, and is woken after it.
+feed; ``LockstepClock`` goes on only when whoever it woke has parked again, so that a run as fast as
+possible is the same each time. All know alarms: a task parks with a function that names its next
+instant, and is woken after it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from state.units import NEVER_NS, SECOND_NS
 
 _LONGEST_S: Final = 3600.0
 """Whoever waits for next year looks again every hour."""
+_LOOK_S: Final = 0.5
+"""A wall clock may be set, or have slept: whoever waits for it looks again so often."""
 
 
 class RunClock(Protocol):
@@ -95,23 +97,26 @@ class PacedClock:
 class WallClock:
     """The real time, late by a grace: bars that close at an instant come first, then its alarms."""
 
-    def __init__(self, clock: Clock, grace_ns: int, start_ns: int) -> None:
-        """Begin no earlier than ``start_ns``."""
+    def __init__(
+        self, clock: Clock, grace_ns: int, start_ns: int, ceiling_ns: int = NEVER_NS
+    ) -> None:
+        """Begin no earlier than ``start_ns``; ``ceiling_ns`` is when known bars close."""
         self._clock = clock
         self._grace_ns = grace_ns
-        self._done_ns = start_ns
+        self._done_ns, self._ceiling_ns = start_ns, ceiling_ns
         self._change = asyncio.Event()
 
     def now_ns(self) -> int:
-        """Return the present instant of the run; it never goes back."""
-        self._done_ns = max(self._done_ns, self._clock.now_ns() - self._grace_ns)
+        """Return the present instant of the run: never back, nor beyond bars yet to be stepped."""
+        passed_ns = min(self._clock.now_ns() - self._grace_ns, self._ceiling_ns)
+        self._done_ns = max(self._done_ns, passed_ns)
         return self._done_ns
 
     async def alarm(self, name: str, next_ns: Callable[[], int]) -> None:
         """Return when the instant that ``next_ns`` names is over."""
         while (due_ns := next_ns()) >= (now_ns := self.now_ns()):
             change = self._change
-            waits_s = min(_LONGEST_S, max(0.001, (due_ns + 1 - now_ns) / SECOND_NS))
+            waits_s = min(_LOOK_S, max(0.001, (due_ns + 1 - now_ns) / SECOND_NS))
             try:
                 async with asyncio.timeout(waits_s):
                     await change.wait()
@@ -128,7 +133,7 @@ class WallClock:
 
     def stepped(self, now_ns: int, next_close_ns: int) -> None:
         """Never be earlier than an instant that was done."""
-        self._done_ns = max(self._done_ns, now_ns)
+        self._done_ns, self._ceiling_ns = max(self._done_ns, now_ns), next_close_ns
         self.changed()
 
 
