@@ -234,8 +234,9 @@ class Live:
             options.say(line)
         if options.one_day:
             schedules = [one.schedule for one in core.engines]
-            coming = trading.coming()
-            first_ns = min(bar.open_ns for _, bar in coming.bars) if coming else None
+            coming = None if live else trading.coming()
+            first_ns = live.begin_ns if live else None
+            first_ns = min(bar.open_ns for _, bar in coming.bars) if coming else first_ns
             zone = settings.portfolio.zone
             self.session = session_watch(schedules, zone, trading.now_ns, first_ns)
             options.say(self.session.text())

@@ -127,7 +127,9 @@ def live_settings(folder: Path, url: str, feed: str = "") -> Settings:
 class Watched:
     """A daemon at work; ``said`` is what it told the operator, ``log`` its log."""
 
-    def __init__(self, settings: Settings, folder: Path, clock: FastClock) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, clock: FastClock, *, one_day: bool = False
+    ) -> None:
         """Make it; nothing runs yet."""
         self.said: list[str] = []
         self._log = io.StringIO()
@@ -139,6 +141,7 @@ class Watched:
             say=self.said.append,
             strategies_folder=folder,
             chance=Random(7),
+            one_day=one_day,
         )
         self.live = Live(settings, options, clock)
         self.home = self.live.home

@@ -19,6 +19,7 @@ from adapters.clock import SystemClock
 from adapters.feeds.events import LIVE, BarClosed
 from adapters.feeds.recorder import Recorder
 from adapters.feeds.recording import NO_CHAIN, RecordedBar, next_chain, segments
+from config.load import load
 from config.settings import Settings
 from daemon.parity import redecide
 from daemon.runtime.recorded import FOLDER
@@ -40,7 +41,7 @@ from tests.fakes.bar_socket import (
     speaks,
     stalls,
 )
-from tests.live_homes import daemon, live_settings, recorded
+from tests.live_homes import Watched, daemon, live_settings, recorded
 
 GRACE_NS = 15 * SECOND_NS
 NEXT_FRAME_NS = 30 * SECOND_NS
@@ -285,3 +286,21 @@ async def test_an_edited_recording_is_named(tmp_path: Path) -> None:
     assert not forged.ok
     assert "EURUSD" in forged.divergence
     assert not (await verify(home, SystemClock())).ok
+
+
+async def test_a_session_trades_one_day_of_a_feed(tmp_path: Path) -> None:
+    """S2: from the first window after now to its end, and then it ends by itself."""
+    socket = BarSocket(FastClock(), speaks)
+    async with socket.open():
+        settings = live_settings(tmp_path, socket.url)
+        path = tmp_path / "foliod.toml"
+        window = 'windows = [{ start = 09:01:00, end = 09:04:00, zone = "UTC" }]'
+        path.write_text(path.read_text().replace('interval = "1m"', f'interval = "1m"\n{window}'))
+        settings = load([path], {})
+        found = Watched(settings, tmp_path, socket.clock, one_day=True)
+        reason = await found.task
+
+    assert reason == "SESSION_OVER"
+    assert "trades one day, 2026-03-04" in " ".join(found.said)
+    assert any(one.outcome == "ACCEPTED" for one in found.of(Decided))
+    await check_decided_again(found.home, settings)
