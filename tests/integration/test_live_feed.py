@@ -6,6 +6,7 @@ from its journal, its recording and its status.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
@@ -22,11 +23,14 @@ from adapters.feeds.recording import NO_CHAIN, RecordedBar, next_chain, segments
 from config.load import load
 from config.settings import Settings
 from daemon.parity import redecide
+from daemon.recorded_replay import replay_recording
 from daemon.runtime.recorded import FOLDER
 from daemon.verify import verify
 from state.entries import BarsRefused, Decided, Entry, Filled, HaltCleared, HaltSet, RunStarted
+from state.errors import ExitCode
 from state.journal import read
 from state.units import MINUTE_NS, SECOND_NS
+from tests.daemons import ended, spawn
 from tests.fakes.bar_socket import (
     BEGIN_NS,
     SYMBOLS,
@@ -70,13 +74,19 @@ def check_recording(home: Path) -> None:
 
 
 async def check_decided_again(home: Path, settings: Settings) -> None:
-    """Decide everything once more from the recording."""
+    """Decide everything once more from the recording, in place and into a run of its own."""
     parity = await redecide(home, settings)
     assert parity.ok, parity
     assert parity.whole
     assert parity.entries == parity.until_seq - parity.since_seq > 0
     proof = await verify(home, SystemClock())
     assert proof.ok, proof.parts
+    folder = home.parent / "runs" / "again"
+    found = await asyncio.to_thread(
+        replay_recording, home, folder, SystemClock(), lambda bars, now_ns: None
+    )
+    assert found.ok, found.difference
+    assert found.same > len(recorded(home)) // 2
 
 
 def journal(home: Path) -> list[Entry]:
@@ -255,6 +265,17 @@ async def test_a_restart_goes_on_and_steps_what_was_only_recorded(tmp_path: Path
     await check_decided_again(home, settings)
 
 
+def replay(home: Path, name: str) -> tuple[int, str, str]:
+    """Replay a daemon's recording by the command, into the run of this name."""
+    process = spawn(home.parent, "replay", str(home), "--run-dir", f"runs/{name}")
+    return ended(process)
+
+
+def proof_holds(folder: Path) -> bool:
+    """Whether a run holds, by the command."""
+    return ended(spawn(folder.parent.parent, "verify", str(folder)))[0] == ExitCode.OK
+
+
 async def test_an_edited_recording_is_named(tmp_path: Path) -> None:
     """F6, C2: one tick edited breaks the chain; with the chain made anew, parity names the bar."""
     socket = BarSocket(FastClock(), speaks)
@@ -264,6 +285,9 @@ async def test_an_edited_recording_is_named(tmp_path: Path) -> None:
             await found.wait_until(lambda: len(found.of(Filled)) >= 4)
     home = found.home
     await check_decided_again(home, settings)
+    status, out, err = replay(home, "a")
+    assert status == ExitCode.OK, (out, err)
+    assert proof_holds(home.parent / "runs" / "a")
     (path,) = segments(home / FOLDER)
     rows = path.read_bytes().splitlines(keepends=True)
     number = next(i for i, one in enumerate(rows) if b'"s":"EURUSD"' in one) + 2
@@ -275,6 +299,9 @@ async def test_an_edited_recording_is_named(tmp_path: Path) -> None:
     broken = await redecide(home, settings)
     assert not broken.ok
     assert f"{path}:{number + 1}: the record does not follow" in broken.problem
+    status, _, err = replay(home, "b")
+    assert status == ExitCode.DATA
+    assert "the record does not follow" in err
 
     chain, whole = NO_CHAIN, []
     for row in rows:
@@ -285,6 +312,10 @@ async def test_an_edited_recording_is_named(tmp_path: Path) -> None:
     forged = await redecide(home, settings)
     assert not forged.ok
     assert "EURUSD" in forged.divergence
+    status, out, _ = replay(home, "c")
+    assert status == ExitCode.NO
+    assert forged.divergence.split(":")[0] in out
+    assert "EURUSD" in out
     assert not (await verify(home, SystemClock())).ok
 
 
