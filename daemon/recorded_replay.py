@@ -7,11 +7,8 @@ the daemon's is named. The daemon's folder is only read, so it may be at work.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +21,6 @@ from config.settings import Settings
 from daemon.core.commands import Command
 from daemon.feed_wiring import series_keys
 from daemon.reports.difference import first_difference
-from daemon.runtime.at_once import at_once
 from daemon.runtime.follower import JournalFollower
 from daemon.runtime.recorded import FOLDER, RecordedBars
 from daemon.runtime.recovery import BLOCKED_CODE, KILL_CODE, LIFE
@@ -78,7 +74,7 @@ def is_recorded(folder: Path) -> bool:
     return (folder / FOLDER).is_dir() and (folder / DATABASE).exists()
 
 
-def replay_recording(
+async def replay_recording(
     home: Path, run_dir: Path | None, clock: Clock, progress: Callable[[int, int], None]
 ) -> Replayed:
     """Replay the recording in ``home`` into ``run_dir``, None: a new folder below its ``runs``.
@@ -91,7 +87,7 @@ def replay_recording(
     script = _script(home, config_hash)
     runs = home.parent / RUNS
     folder = run_dir or free_name(runs, run_stem(clock.now_ns(), f"recorded-{home.name}"))
-    run = RunFolder(Path(os.path.normpath(folder)), "foliod replay", clock.now_ns())
+    run = RunFolder(folder, "foliod replay", clock.now_ns())
     manifest = Manifest(
         "", settings.portfolio.id, MODE, VERSION, config_hash, "running",
         utc_text(clock.now_ns()), [],
@@ -100,7 +96,7 @@ def replay_recording(
         run.write_manifest(manifest)
         write_atomically(run.folder / CONFIG, (home / CONFIG).read_bytes())
         _copy(home / FOLDER, run.folder / FOLDER)
-        bars = _decide(settings, run.folder, script, manifest, progress)
+        bars = await _decide(settings, run.folder, script, manifest, progress)
         same, difference = first_difference(
             _decisions(home / DATABASE), _decisions(run.database), whole=False
         )
@@ -150,7 +146,7 @@ def _was_not_sent(entry: OrderChanged) -> bool:
     return entry.event == OrderEvent.REJECT and entry.code in (KILL_CODE, BLOCKED_CODE)
 
 
-def _decide(
+async def _decide(
     settings: Settings,
     folder: Path,
     script: _Script,
@@ -162,27 +158,31 @@ def _decide(
     hooks = Hooks(refuse=lambda intent: script.not_sent.get(intent.intent_id))
     trading = Trading(settings, folder, folder, hooks, source=source, begin_ns=script.begin_ns)
     try:
-        at_once(trading.begin_run())
+        await trading.begin_run()
         manifest.run_id = trading.run_id
         for command in script.commands:
             trading.stepper.give(command)
         for instant in trading.rest():
-            at_once(trading.step(instant))
+            await trading.step(instant)
             progress(trading.bars, trading.now_ns)
         # What the daemon decided after its last bar: commands, alarms, days that rolled.
-        at_once(trading.stepper.advance(max(script.end_ns, trading.at_ns) + 1))
-        at_once(trading.end_run(END_OF_HISTORY))
+        await trading.stepper.advance(max(script.end_ns, trading.at_ns) + 1)
+        await trading.end_run(END_OF_HISTORY)
         manifest.first, manifest.last = utc_text(script.begin_ns), utc_text(trading.now_ns)
     finally:
         trading.close()
     names = [(one.symbol, one.name) for one in trading.core.engines]
-    asyncio.run(_write_files(folder, settings.portfolio.id, names))
+    await _write_files(folder, settings.portfolio.id, names)
     return trading.bars
+
+
+async def _at_once() -> None:
+    """Nothing else waits for its turn here."""
 
 
 async def _write_files(folder: Path, portfolio_id: str, engines: list[tuple[str, str]]) -> None:
     """Write trades.csv, events and equity from the database, as a daemon does."""
-    follower = JournalFollower(folder, portfolio_id, engines, partial(asyncio.sleep, 0))
+    follower = JournalFollower(folder, portfolio_id, engines, _at_once)
     try:
         async with open_book(folder / DATABASE) as book:
             await follower.follow(book)

@@ -120,7 +120,9 @@ def _replay_recording(options: Options, given: dict[str, Any], home: Path) -> in
         redirect_stdout(sys.stderr),
         Progress((0, 0), color=options.color, quiet=quiet) as progress,
     ):
-        found = replay_recording(home, given["run_dir"], SystemClock(), progress.advance)
+        found = asyncio.run(
+            replay_recording(home, given["run_dir"], SystemClock(), progress.advance)
+        )
     if options.json:
         import msgspec
 

@@ -6,7 +6,6 @@ from its journal, its recording and its status.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
@@ -82,9 +81,7 @@ async def check_decided_again(home: Path, settings: Settings) -> None:
     proof = await verify(home, SystemClock())
     assert proof.ok, proof.parts
     folder = home.parent / "runs" / "again"
-    found = await asyncio.to_thread(
-        replay_recording, home, folder, SystemClock(), lambda bars, now_ns: None
-    )
+    found = await replay_recording(home, folder, SystemClock(), lambda bars, now_ns: None)
     assert found.ok, found.difference
     assert found.same > len(recorded(home)) // 2
 
