@@ -36,6 +36,8 @@ def canonical(settings: Settings) -> bytes:
         del data[section]
     if not settings.risk.health.is_on:
         del data["risk"]["health"]
+    if settings.risk.volatility_atr is None:
+        del data["risk"]["volatility_atr"]
     data["news"]["file"] = "file" in data["news"]
     for source in data["bars"]:
         del source["path"]

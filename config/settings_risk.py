@@ -121,6 +121,11 @@ class Risk(Section):
     flatten: StrictBool = Field(
         default=False, description="Close all positions when the daily R-stop is hit."
     )
+    volatility_atr: Annotated[float | None, Real(gt=0, off=True)] = Field(
+        default=None,
+        description="Deny an entry when its bar's true range is above so many ATR(14) of the bars "
+        "before it; `false` = off.",
+    )
     strategy: StrategyLimits = Field(default_factory=StrategyLimits)
     caps: Caps
     drawdown: Drawdown = Field(default_factory=Drawdown)

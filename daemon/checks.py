@@ -23,6 +23,8 @@ from config.fingerprint import fingerprint
 from config.secrets import Secrets
 from config.settings import BarsSettings, Settings
 from config.settings_strategies import StrategySettings
+from daemon.feed_checks import feed_endpoints, feed_findings, feed_secrets, usable_parts
+from daemon.feed_wiring import FeedParts
 from daemon.runtime import machine, run_index, surroundings
 from daemon.runtime.bar_files import BarFile, assign, spec_of
 from daemon.runtime.home import check_home
@@ -84,7 +86,10 @@ class _Bars:
 def check(ground: Ground) -> list[Finding]:
     """Check everything that hangs on the configuration."""
     bars = _Bars()
-    found = [*_configuration(ground), *_folders(ground), *_surroundings(ground)]
+    known = secrets_of(ground.settings, ground.environ)
+    parts = usable_parts(ground.settings, known, ground.environ)
+    found = [*_configuration(ground), *_folders(ground), *_surroundings(ground, known, parts)]
+    found += feed_findings(ground.settings, parts, ground.now_ns)
     found += _files(ground, bars)
     found += _series(ground, bars)
     found += _calendars(ground, bars)
@@ -123,17 +128,19 @@ def _folders(ground: Ground) -> Iterator[Finding]:
         yield machine.disk(ground.data_dir, shutil.disk_usage(ground.data_dir).free)
 
 
-def _surroundings(ground: Ground) -> Iterator[Finding]:
+def _surroundings(
+    ground: Ground, known: Secrets, parts: FeedParts | ConfigError | None
+) -> Iterator[Finding]:
     settings = ground.settings
     yield surroundings.hours(settings.check, ground.now_ns)
     yield surroundings.kill_file(settings.control.dir / FILE)
     yield surroundings.broker(ground.access)
-    known, names = secrets_of(settings, ground.environ), settings.notify.secret_names()
+    names = (*settings.notify.secret_names(), *feed_secrets(settings))
     yield from surroundings.secrets(known, names, settings.keys.dir)
     yield from _notifications(ground, known)
     if ground.online:
         notify = surroundings.notify_endpoints(known, settings.notify)
-        yield from surroundings.online([*ground.endpoints, *notify])
+        yield from surroundings.online([*feed_endpoints(parts), *ground.endpoints, *notify])
 
 
 def _notifications(ground: Ground, known: Secrets) -> Iterator[Finding]:
@@ -199,8 +206,14 @@ def _series(ground: Ground, bars: _Bars) -> Iterator[Finding]:
         if symbol not in bars.absent
     }
     pairs = set(ground.settings.conversion.pairs.values()) - bars.absent
-    for problem in assign(bars.files, needed, pairs):
-        yield _fail("series", problem, "see docs/how-to/bar-files.md")
+    problems = assign(bars.files, needed, pairs)
+    if not ground.settings.feed.is_live:
+        for problem in problems:
+            yield _fail("series", problem, "see docs/how-to/bar-files.md")
+    elif bars.files and problems:
+        found = f"no file is used, as some series have none: {'; '.join(map(str, problems))}"
+        remedy = "give every series a file, or none; the source's history warms up either way"
+        yield Finding("warn", "warm-up", found, remedy)
 
 
 # Calendars, strategies, news ----------------------------------------------------------------------

@@ -129,7 +129,7 @@ def make_session(
     )
     rules = SeriesRules(parts.interval_ns, limits, parts.history is not None, feed.fill_bars)
     specs = [
-        _spec(settings, parts, symbol, recent.get(symbol, ()))
+        series_spec(settings, parts, symbol, recent.get(symbol, ()))
         for symbol in sorted({symbol for symbol, _ in parts.keys})
     ]
     side = parts.codec.side if parts.codec.side in ("bid", "ask") else "mid"
@@ -150,7 +150,14 @@ def make_session(
     )
 
 
-def _spec(settings: Settings, parts: FeedParts, symbol: str, recent: tuple[Bar, ...]) -> SeriesSpec:
+def series_spec(
+    settings: Settings, parts: FeedParts, symbol: str, recent: tuple[Bar, ...]
+) -> SeriesSpec:
+    """Return what is expected and made of one symbol.
+
+    Raises:
+        ConfigError: it needs bars finer than the source's, or its hours are not known.
+    """
     instrument = settings.instrument(symbol)
     own_ns = parts.interval_ns
     wanted = sorted(interval for one, interval in parts.keys if one == symbol)

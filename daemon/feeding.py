@@ -1,14 +1,15 @@
 """Feeding a portfolio: instants of recorded history at a pace, or bars of a live feed as they come.
 
-Nothing here decides. A bar of a live feed is recorded before it is stepped; bars that close at one
-instant are stepped together, the last of them waited for no longer than the feed's grace. A bar
-that comes later than that is stepped alone, at the instant at which it came.
+Nothing here decides. A bar of a live feed is recorded right before it is stepped; bars that close
+at one instant are stepped together, the last of them waited for no longer than the feed's grace. A
+bar that comes later than that is stepped alone, at the instant at which it came.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -40,15 +41,24 @@ from daemon.runtime.tasks.serial import SerialTask
 from daemon.trading import Trading
 from state.entries import BarsRefused
 from state.errors import FeedError, JournalError
-from state.units import SECOND_NS, utc_text
+from state.units import NEVER_NS, SECOND_NS, utc_text
 
+REFUSED: Final = "refused"
+"""The halt while the venue refuses for good."""
 _STRETCH: Final = 64
 """Instants made ready at a time while nothing paces them."""
 _STRAGGLERS_S: Final = 0.1
 """How long after the grace the other series' bars of an instant are waited for."""
+_LOOK_S: Final = 0.1
+"""How often the wall clock, which may be set, is looked at meanwhile."""
 
-Step = Callable[[Instant], Awaitable[None]]
+Make = Callable[[], Instant]
+"""Makes an instant when its turn has come: what it closes over cannot change any more then."""
+Step = Callable[[Make], Awaitable[None]]
 """Brings an instant before the desk and returns when it is done."""
+Job = Callable[[], Awaitable[None]]
+Ask = Callable[[Job], Awaitable[None]]
+"""Has the desk carry out a job."""
 Command = Callable[[str, str, str], Awaitable[None]]
 """Gives the core a command: name, argument, reason."""
 
@@ -86,7 +96,7 @@ class FileFeed:
                         await asyncio.Event().wait()
                     clock.stepped(trading.now_ns, instant.now_ns)
                     await clock.reach(instant.now_ns)
-                    await self.router.ask(partial(self._step, instant))
+                    await self.router.ask(partial(self._step, partial(_same, instant)))
                 stretch = await ahead
             finally:
                 ahead.cancel()
@@ -105,6 +115,10 @@ class FileFeed:
         return found
 
 
+def _same(instant: Instant) -> Instant:
+    return instant
+
+
 class LiveFeed:
     """The bars of a session, recorded and stepped; silence and refusals as commands of the core."""
 
@@ -117,10 +131,15 @@ class LiveFeed:
         wall: Clock,
         step: Step,
         command: Command,
+        desk: Ask,
         log: RunLog,
         grace_s: float,
+        left: list[Instant],
     ) -> None:
-        """Feed ``trading``; ``command`` goes through the desk, as ``step`` does."""
+        """Feed ``trading``; ``command`` goes through the desk, as ``step`` does.
+
+        ``left`` was recorded and not stepped, as the daemon was killed in between: it comes first.
+        """
         self._trading = trading
         self._session = session
         self._recorder = recorder
@@ -128,14 +147,15 @@ class LiveFeed:
         self._wall = wall
         self._step = step
         self._command = command
+        self._desk = desk
         self._log = log
+        self._left = left
         self._patience_ns = round((grace_s + _STRAGGLERS_S) * SECOND_NS)
         self._lanes = {
             series.key: trading.stepper.lanes[series.key] for series in trading.core.market.series
         }
         self._waiting: dict[tuple[str, int], BarClosed] = {}
         self._close_ns = 0
-        self._timer: asyncio.TimerHandle | None = None
         self._unsynced = False
         self._refused: dict[tuple[str, str], tuple[int, str]] = {}
         self._alerts: dict[str, Alert] = {}
@@ -156,12 +176,28 @@ class LiveFeed:
         Raises:
             JournalError: a bar cannot be recorded, so nothing may be decided from it.
         """
+        for number, instant in enumerate(self._left):
+            await self.router.ask(partial(self._step, partial(_same, instant)))
+            later = self._left[number + 1 :]
+            self._clock.stepped(instant.now_ns, later[0].now_ns if later else NEVER_NS)
         while True:
-            event = await self._session.next_event()
+            event = await self._next()
             if isinstance(event, BarClosed):
                 await self._take(event)
             else:
                 await self._hear(event)
+
+    async def _next(self) -> FeedEvent:
+        """Return the next event; step the bars that wait when no other of their instant comes."""
+        while self._waiting:
+            left_ns = self._close_ns + self._patience_ns - self._wall.now_ns()
+            if left_ns <= 0:
+                await self._flush()
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_ns / SECOND_NS, _LOOK_S)):
+                    return await self._session.next_event()
+        return await self._session.next_event()
 
     async def settle(self) -> None:
         """Return when every bar that was recorded is on the disk.
@@ -185,46 +221,37 @@ class LiveFeed:
             self._record(closed, close_ns)
             return
         if close_ns != self._close_ns and self._waiting:
-            await self.router.ask(self._flush)
+            await self._flush()
         if closed.provenance != LIVE or close_ns <= self._trading.now_ns:
-            await self.router.ask(partial(self._step_alone, closed))
+            await self._step_now([closed], close_ns)
             return
         self._close_ns = close_ns
         self._waiting[key] = closed
         if len(self._waiting) == sum(not close_ns % one for _, one in self._lanes):
-            await self.router.ask(self._flush)
-        elif self._timer is None:
-            late_ns = close_ns + self._patience_ns - self._wall.now_ns()
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, late_ns / SECOND_NS), self._give_up_waiting)
-
-    def _give_up_waiting(self) -> None:
-        self._timer = None
-        self._late = asyncio.ensure_future(self.router.ask(self._flush))
+            await self._flush()
 
     async def _flush(self) -> None:
-        """Step the bars that wait, if they have not been: in the router's turn."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Step the bars that wait."""
         waiting, self._waiting = self._waiting, {}
-        if waiting:
-            await self._step_now([waiting[key] for key in sorted(waiting)], self._close_ns)
-
-    async def _step_alone(self, closed: BarClosed) -> None:
-        await self._step_now([closed], closed.bar.close_ns)
+        await self._step_now([waiting[key] for key in sorted(waiting)], self._close_ns)
 
     async def _step_now(self, bars: list[BarClosed], close_ns: int) -> None:
         """Record bars at the instant at which they are stepped, and step them."""
+        await self.router.ask(partial(self._step, partial(self._made, bars, close_ns)))
+        self._clock.stepped(self._trading.now_ns, NEVER_NS)
+        await self._tell()
+
+    def _made(self, bars: list[BarClosed], close_ns: int) -> Instant:
+        """Record bars and make their instant, at the desk: nothing comes in between."""
         now_ns = close_ns
         if close_ns <= self._trading.at_ns:
             # Late: its instant is over, and with it all that was decided then.
             now_ns = max(self._clock.now_ns(), self._trading.at_ns + 1)
         for one in bars:
             self._record(one, now_ns)
-        pairs = [(self._lanes[(one.symbol, one.interval_ns)], one.bar) for one in bars]
-        await self._step(Instant(now_ns, pairs))
-        self._clock.stepped(now_ns, now_ns)
+        return Instant(
+            now_ns, [(self._lanes[(one.symbol, one.interval_ns)], one.bar) for one in bars]
+        )
 
     def _record(self, closed: BarClosed, now_ns: int) -> None:
         try:
@@ -244,12 +271,14 @@ class LiveFeed:
         elif isinstance(event, Stale):
             since = utc_text(event.since_ns) if event.since_ns else "the start"
             await self._trip(STALE + event.symbol, "FEED_STALE", f"no bar since {since}")
+            await self._tell()
         elif isinstance(event, Flowing):
             await self._clear(STALE + event.symbol, "bars flow again")
         elif isinstance(event, VenueStatus | FeedRefused):
             await self._hear_venue(event)
         elif isinstance(event, Connected):
             self._log.info("feed connected", source=event.source)
+            await self._clear(REFUSED, "the venue delivers")
         elif isinstance(event, Disconnected):
             self._log.warning("feed lost", source=event.source, code=event.code, problem=event.text)
         elif isinstance(event, GapFound | GapUnfilled):
@@ -261,7 +290,7 @@ class LiveFeed:
         if isinstance(event, FeedRefused):
             self._log.error("feed refused", source=event.source, problem=event.text)
             if event.is_final:
-                await self._trip("refused", "VENUE_REFUSED", event.text)
+                await self._trip(REFUSED, "VENUE_REFUSED", event.text)
         elif event.open:
             await self._clear("venue", event.text or "the venue is open")
         else:
@@ -277,6 +306,11 @@ class LiveFeed:
         if name in self._trading.core.portfolio.halts:
             self._log.info("breaker over", name=name, reason=reason)
             await self.router.ask(partial(self._command, "breaker_over", name, reason))
+
+    async def _tell(self) -> None:
+        """Let the desk journal what was refused: at most once an instant."""
+        if self._refused:
+            await self.router.ask(partial(self._desk, self.tell_refused))
 
     async def tell_refused(self) -> None:
         """Journal how many bars were refused since the last time: a job of the desk (F5)."""

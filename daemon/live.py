@@ -31,13 +31,12 @@ from daemon.control import Answer, ControlServer, Request
 from daemon.core.status import Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
-from daemon.feeding import FileFeed, LiveFeed
+from daemon.feeding import FileFeed, LiveFeed, Make
 from daemon.live_line import LiveLine, open_line
 from daemon.operator import Operator
 from daemon.runtime.closing import Wanted
 from daemon.runtime.found import found_lines
 from daemon.runtime.home import check_home, repair_lines
-from daemon.runtime.instants import Instant
 from daemon.runtime.recovery import BLOCKED_CODE, KILL_CODE
 from daemon.runtime.run_folder import DATABASE, Manifest, write_atomically, write_manifest
 from daemon.runtime.run_log import RunLog
@@ -58,7 +57,7 @@ from daemon.wiring import run_facts
 from state.errors import ExitCode, FoliodError
 from state.lock import PortfolioLock, this_process
 from state.orders import Intent
-from state.units import utc_text
+from state.units import NEVER_NS, utc_text
 
 CONFIG: Final = "config.toml"
 _KILL_S: Final = 0.05
@@ -235,8 +234,9 @@ class Live:
             options.say(line)
         if options.one_day:
             schedules = [one.schedule for one in core.engines]
-            coming = trading.coming()
-            first_ns = min(bar.open_ns for _, bar in coming.bars) if coming else None
+            coming = None if live else trading.coming()
+            first_ns = live.begin_ns if live else None
+            first_ns = min(bar.open_ns for _, bar in coming.bars) if coming else first_ns
             zone = settings.portfolio.zone
             self.session = session_watch(schedules, zone, trading.now_ns, first_ns)
             options.say(self.session.text())
@@ -267,7 +267,10 @@ class Live:
     def _clock_of_run(self) -> RunClock:
         speed, start_ns = self._options.speed, self._at_work.open_ns
         if self._line is not None:
-            return WallClock(self._clock, self._settings.feed.bar_grace_ms * 10**6, start_ns)
+            grace_ns = self._settings.feed.bar_grace_ms * 10**6
+            coming = self._at_work.coming()  # recorded, and not stepped before the end
+            ceiling_ns = coming.now_ns if coming else NEVER_NS
+            return WallClock(self._clock, grace_ns, start_ns, ceiling_ns)
         if speed is None:
             return LockstepClock(start_ns)
         return PacedClock(SteadyClock(), max(start_ns, self.session.anchor_ns), speed)
@@ -276,7 +279,7 @@ class Live:
         trading, clock = self._at_work, self._run_clock
         if self._line is not None:
             return self._line.feed(
-                trading, clock, self._clock, self._route, self._command, self._log
+                trading, clock, self._clock, self._route, self._command, self._desk.ask, self._log
             )
         return FileFeed(
             trading,
@@ -390,9 +393,9 @@ class Live:
             *(group.create_task(one, name="end of day") for one in closing),
         ]
 
-    async def _route(self, instant: Instant) -> None:
+    async def _route(self, make: Make) -> None:
         """Bring an instant before the desk; its bars go to the engines' tasks from there."""
-        await self._desk.ask(lambda: self._step(instant))
+        await self._desk.ask(lambda: self._step(make))
 
     async def _command(self, name: str, argument: str, reason: str) -> None:
         """Let the desk give the core a command of the feed."""
@@ -426,11 +429,11 @@ class Live:
 
     # The desk's jobs ----------------------------------------------------------------------------
 
-    async def _step(self, instant: Instant) -> None:
+    async def _step(self, make: Make) -> None:
         await self._operator.attend()
         if self._is_stopping or self.session.over.is_set():
             return
-        await self._at_work.step(instant, self._engines.ask)
+        await self._at_work.step(make(), self._engines.ask)
         self._run_clock.changed()
         await self._operator.attend()
         self.session.look(self._run_clock.now_ns(), self._at_work.core.portfolio)
@@ -475,6 +478,7 @@ class Live:
         if self._line is not None:
             line = self._line.session.status()
             inputs.ws_connected, inputs.ws_errors = line.connected, line.errors
+            inputs.refused = sum(line.refused.values())
         with contextlib.suppress(OSError):
             inputs.wal_bytes = os.stat(self._wal).st_size
 

@@ -16,7 +16,7 @@ from adapters.feeds.session import FeedSession
 from adapters.ports import Clock
 from config.settings import Settings
 from daemon.feed_wiring import FeedParts, feed_parts, make_session
-from daemon.feeding import Command, LiveFeed, Step
+from daemon.feeding import Ask, Command, LiveFeed, Step
 from daemon.runtime.recorded import FOLDER, RecordedBars
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.run_log import RunLog
@@ -66,13 +66,15 @@ class LiveLine:
         wall: Clock,
         step: Step,
         command: Command,
+        desk: Ask,
         log: RunLog,
     ) -> LiveFeed:
-        """Make the session and the feed, once the recording was read to its end.
+        """Read the recording to its end and make the session and the feed.
 
         Raises:
             ConfigError: a symbol's hours or intervals cannot be had from this source.
         """
+        left = list(trading.rest())
         recent = {symbol: tuple(bars) for symbol, bars in self.bars.recent.items()}
         on_frame = self._frames.add_frame if self._frames is not None else None
         self.session = make_session(
@@ -80,7 +82,17 @@ class LiveLine:
         )
         grace_s = self._settings.feed.bar_grace_ms / 1000
         self._feed = LiveFeed(
-            trading, self.session, self._recorder, clock, wall, step, command, log, grace_s
+            trading,
+            self.session,
+            self._recorder,
+            clock,
+            wall,
+            step,
+            command,
+            desk,
+            log,
+            grace_s,
+            left,
         )
         return self._feed
 

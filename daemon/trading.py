@@ -365,6 +365,11 @@ class Trading:
         """Take the next instant, which ``coming`` has shown."""
         return self._coming.popleft()
 
+    def rest(self) -> Iterator[Instant]:
+        """Take all instants that are left."""
+        while self.coming() is not None:
+            yield self.take()
+
     # Working ------------------------------------------------------------------------------------
 
     async def step(self, instant: Instant, ask: Ask | None = None) -> None:

@@ -51,6 +51,7 @@ from daemon.core.supervisors.position import OnePosition
 from daemon.core.supervisors.rstop import RStop, RStopWatch
 from daemon.core.supervisors.sizing import SizingGate
 from daemon.core.supervisors.strategy_day import StrategyDay, StrategyDayWatch
+from daemon.core.supervisors.volatility import VolatilityGate
 from daemon.core.supervisors.window import WindowGate
 from daemon.core.timers import Timers
 from daemon.runtime.loading import find, make
@@ -295,6 +296,7 @@ def _gates(
         WindowGate({engine.key: engine.schedule for engine in engines}),
         _news_gate(settings, grids),
         Freshness(settings.freshness.stale_after_intervals, settings.conversion.stale_after_s),
+        *([] if risk.volatility_atr is None else [VolatilityGate(risk.volatility_atr)]),
         OnePosition(),
         RStop(risk.daily_r_stop, open_r=risk.open_r, worst_case=risk.worst_case),
         StrategyDay(limits.trades_per_day, limits.r_stop, limits.win_lock_r),

@@ -131,6 +131,23 @@ GATES: Final = (
         "limits in intervals and seconds",
     ),
     Reason(
+        "ABNORMAL_VOLATILITY",
+        "volatility",
+        "The deciding bar's true range is far above what was usual before it, or what was usual is "
+        "not known yet: a price like that may be news, an error or nobody else trading.",
+        "true range of the bar, in ATR(14) of the bars before it",
+        "largest range in ATR(14)",
+        "Nothing: entries resume with the next usual bar, exits pass at any time. "
+        "`risk.volatility_atr` sets the limit, `false` switches it off.",
+    ),
+    allow(
+        "VOLATILITY_WITHIN",
+        "volatility",
+        "The bar's range is not above the limit.",
+        "true range of the bar, in ATR(14) of the bars before it",
+        "largest range in ATR(14)",
+    ),
+    Reason(
         "POSITION_OPEN",
         "position",
         "This engine has an open position. An engine holds one position at a time.",

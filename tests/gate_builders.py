@@ -24,6 +24,7 @@ from daemon.core.supervisors.position import OnePosition
 from daemon.core.supervisors.rstop import RStop
 from daemon.core.supervisors.sizing import SizingGate
 from daemon.core.supervisors.strategy_day import StrategyDay
+from daemon.core.supervisors.volatility import VolatilityGate
 from daemon.core.supervisors.window import WindowGate
 from state.bars import Bar
 from state.entries import HaltSet
@@ -80,6 +81,8 @@ def question(
         "positions": 0,
         "positions_symbol": 0,
         "has_rate": True,
+        "true_range": 0.002,
+        "atr_before": 0.001,
         "bar_age_ns": 0,
         "rate_age_ns": 0,
         "realised_r": 0.0,
@@ -163,6 +166,7 @@ def gates(*, win_lock_r: float | None = None) -> list[Gate]:
         WindowGate({"EURUSD/lsg": Schedule.always()}),
         NewsGate((), {"EURUSD": ("EUR", "USD")}, 30, 30, ("high",)),
         Freshness(2, 900),
+        VolatilityGate(5.0),
         OnePosition(),
         RStop(-5.0, open_r=True, worst_case=True),
         StrategyDay(3, -2.0, win_lock_r),

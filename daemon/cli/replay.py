@@ -30,7 +30,7 @@ DEFAULT_DATA_DIR: Final = "var"
 
 
 @click.command()
-@click.argument("bars", nargs=-1, metavar="[SYMBOL=FILE ...]")
+@click.argument("bars", nargs=-1, metavar="[SYMBOL=FILE ... | RUN]")
 @click.option("--demo", is_flag=True, help="Run the demo even where a configuration is.")
 @click.option("--from", "from_", metavar="TIME", help="Trade from here on; bars before warm up.")
 @click.option("--to", metavar="TIME", help="Leave out bars closing after this.")
@@ -63,18 +63,79 @@ def replay(options: Options, /, **given: Any) -> None:  # noqa: ANN401 - click's
     Without arguments and without a configuration here it runs the demo: bars that the program
     generates, through four strategies. TIME is 2017-01-31 or 2017-01-31T07:00:00Z.
 
+    RUN, the folder of a daemon on a live feed, replays what it recorded, its commands too, and says
+    whether the journal is the same. Exit status 1: it is not, and the first difference is named.
+
     \b
     Example:
       foliod replay
       foliod -c london.toml replay --from 2017-02-01
       foliod replay EURUSD=eurusd-1m.csv --price bid --zone UTC
+      foliod replay var/main
     """
     from daemon.runtime.ownership import check_ownership
 
     check_ownership()
+    home = _recorded(given["bars"])
+    if home is not None:
+        sys.exit(_replay_recording(options, given, home))
     settings, text, folder = _settings(options, given)
     result = run(options, settings, _options(options, given, text, folder), given["loop"])
     sys.exit(_report(options, result, tearsheet=not given["no_tearsheet"]))
+
+
+def _recorded(bars: tuple[str, ...]) -> Path | None:
+    """Return the daemon's folder that is named instead of bar files, None: none is."""
+    from daemon.recorded_replay import is_recorded
+    from daemon.runtime.run_folder import DATABASE
+
+    if len(bars) != 1 or "=" in bars[0]:
+        return None
+    folder = Path(bars[0])
+    if is_recorded(folder):
+        return folder
+    if (folder / DATABASE).exists():
+        raise ConfigError(
+            f"{folder} has no recording: its bars came from files; `foliod verify {folder}` decides"
+            " it again from them"
+        )
+    return None
+
+
+def _replay_recording(options: Options, given: dict[str, Any], home: Path) -> int:
+    """Replay a recording, print what came of it and return the exit status."""
+    from adapters.clock import SystemClock
+    from daemon.cli.progress import Progress
+    from daemon.recorded_replay import replay_recording
+
+    wrong = [
+        f"--{name.rstrip('_').replace('_', '-')}"
+        for name, value in given.items()
+        if value and name not in ("bars", "run_dir", "loop", "no_tearsheet")
+    ]
+    if wrong:
+        raise click.UsageError(f"{', '.join(wrong)}: a recording is replayed as it was, whole")
+    quiet = options.verbosity < 0
+    with (
+        redirect_stdout(sys.stderr),
+        Progress((0, 0), color=options.color, quiet=quiet) as progress,
+    ):
+        found = asyncio.run(
+            replay_recording(home, given["run_dir"], SystemClock(), progress.advance)
+        )
+    if options.json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif found.ok:
+        click.echo(
+            f"{found.bars} recorded bars, {found.same} entries up to {found.until}: the same"
+        )
+    else:
+        click.echo(f"{found.same} entries are the same; then {found.difference}")
+    if not options.json:
+        click.echo(f"Run folder: {found.folder}")
+    return ExitCode.OK if found.ok else ExitCode.NO
 
 
 def _settings(options: Options, given: dict[str, Any]) -> tuple[Settings, str, Path]:

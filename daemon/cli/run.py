@@ -35,7 +35,7 @@ SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
     type=click.Choice(list(SPEEDS)),
     default="1",
     show_default=True,
-    help="Simulated seconds per second; max: as fast as it goes.",
+    help="Simulated seconds per second, of files only; max: as fast as it goes.",
 )
 @click.option(
     "--loop",
@@ -46,7 +46,7 @@ SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
 )
 @pass_options
 def run(options: Options, /, mode: str, speed: str, loop: str) -> None:
-    """Trade the portfolio of the configuration as a daemon, on the bars of its files.
+    """Trade the portfolio of the configuration as a daemon, on its feed or the bars of its files.
 
     Its journal is in the portfolio's own folder, and a start goes on where the last one ended,
     however it ended. SIGTERM and Ctrl-C end it in order, a second one at once.
@@ -88,6 +88,11 @@ def live_options(options: Options, speed: str) -> tuple[Settings, LiveOptions]:
     if settings.portfolio.mode == "live":
         raise ConfigError(
             'portfolio.mode = "live": there is no live trading yet; set mode = "paper"'
+        )
+    if settings.feed.is_live and speed != "1":
+        raise ConfigError(
+            f'--speed {speed}: [feed] source = "{settings.feed.source}" comes as it comes, at speed'
+            ' 1; `source = "files"` replays [[bars]] at any'
         )
     given = LiveOptions(
         speed=SPEEDS[speed],

@@ -69,11 +69,11 @@ def session(
 ) -> None:
     """Trade one day: wait for its first window, trade to the end of its last one, report, exit.
 
-    The day is the next one in the bars on which a window opens. Positions that a strategy holds
-    over the day stay. The thresholds are those of `foliod aggregate`, for the portfolio's marked
-    equity. Exit status 0: the day was traded and all is well; 1: an engine stopped, a report
-    failed, the day does not come out again, or the gate says no, and it is named; 75: the day was
-    broken off, or there is none left; others as of `foliod run`.
+    The day is the next one, in the bars or on the feed, on which a window opens. Positions that a
+    strategy holds over the day stay. The thresholds are those of `foliod aggregate`, for the
+    portfolio's marked equity. Exit status 0: the day was traded and all is well; 1: an engine
+    stopped, a report failed, the day does not come out again, or the gate says no, and it is named;
+    75: the day was broken off, or there is none left; others as of `foliod run`.
 
     \b
     Example:
@@ -97,7 +97,7 @@ def session(
     if is_json:
         given = replace(given, say=_to_stderr)
     outcome = run_in_loop(lambda: trade_one_day(settings, given, thresholds, SystemClock()), loop)
-    _show(outcome, as_json=is_json)
+    _show(outcome, as_json=is_json, is_live=settings.feed.is_live)
     if outcome.status:
         sys.exit(outcome.status)
 
@@ -106,7 +106,7 @@ def _to_stderr(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _show(outcome: Outcome, *, as_json: bool) -> None:
+def _show(outcome: Outcome, *, as_json: bool, is_live: bool) -> None:
     if as_json:
         import msgspec
 
@@ -124,7 +124,11 @@ def _show(outcome: Outcome, *, as_json: bool) -> None:
     if outcome.reason == "STOPPED":
         click.echo("broken off before the day was over; call it again to go on with it")
     elif not outcome.traded:
-        click.echo(f"the bars end before {outcome.opens}, when it opens: add newer rows")
+        click.echo(
+            f"no bar came after {outcome.opens}, when it opens: see `foliod status`"
+            if is_live
+            else f"the bars end before {outcome.opens}, when it opens: add newer rows"
+        )
 
 
 # The dry run --------------------------------------------------------------------------------------
@@ -140,7 +144,7 @@ def _dry_run(settings: Settings, wanted: Wanted, thresholds: Any, *, as_json: bo
     from state.units import day_text, utc_text
 
     now_ns = asyncio.run(_clock_ns(settings))
-    first_ns = _next_bar_ns(settings, now_ns)
+    first_ns = _present_ns() if settings.feed.is_live else _next_bar_ns(settings, now_ns)
     if first_ns is None:
         last = utc_text(now_ns)
         raise NothingToDo(f"the bars end at {last}: there is no day left; add newer rows")
@@ -192,6 +196,12 @@ async def _clock_ns(settings: Settings) -> int:
     async with open_book(database) as book:
         last = await book.journal_tail(1)
     return last[0].at_ns if last else 0
+
+
+def _present_ns() -> int:
+    from adapters.clock import SystemClock
+
+    return SystemClock().now_ns()
 
 
 def _next_bar_ns(settings: Settings, now_ns: int) -> int | None:

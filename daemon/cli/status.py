@@ -205,6 +205,8 @@ def _figures(now: StatusObject, age_s: float | None) -> list[str]:
 
 
 def _windows(now: StatusObject) -> str:
+    if now.window.active and now.window.next_close is None:
+        return "always open"
     opening = f"next opening {now.window.next_open or '-'}"
     return (
         f"open until {now.window.next_close}; {opening}"

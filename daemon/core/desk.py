@@ -19,7 +19,7 @@ from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
 from daemon.core.intents import entry_intent, intent_id
 from daemon.core.latches import R_STOP, cancels_entries, is_of
-from daemon.core.market import Costs, Market, Series
+from daemon.core.market import ATR_BARS, Costs, Market, Series
 from daemon.core.plans import Plans, restated
 from daemon.core.sizing import Sizer
 from daemon.core.supervision import Alarm, Gate, Marks, Question, Watch
@@ -174,6 +174,8 @@ class Desk:
             positions=valuation.in_flight(),
             positions_symbol=valuation.in_flight(engine.symbol),
             has_rate=rate is not None,
+            true_range=series.true_range,
+            atr_before=series.atr_before if series.count > ATR_BARS else 0.0,
             bar_age_ns=now_ns - series.last_ns,
             rate_age_ns=rate_age,
             realised_r=stats.r if stats else 0.0,

@@ -21,13 +21,15 @@ _RATE_PLACES: Final = Decimal("0.000000000001")
 class Series:
     """One symbol at one interval: its last close and its Wilder ATR(14).
 
-    ``atr`` is price units, over all bars so far; 0.0 before the first bar. ``last_ns`` is the
-    close of the last bar. The ATR is written in exactly the form of the definition (another form
-    differs in the last bits). Source: MISSION, Indicators.
+    ``atr`` is price units, over all bars so far; 0.0 before the first bar. ``atr_before`` is the
+    one before the last bar, and ``true_range`` that bar's own; both are of this instant and in no
+    snapshot. ``last_ns`` is the close of the last bar. The ATR is written in exactly the form of
+    the definition (another form differs in the last bits). Source: MISSION, Indicators.
     """
 
     __slots__ = (
         "atr",
+        "atr_before",
         "close",
         "count",
         "grid",
@@ -35,6 +37,7 @@ class Series:
         "key",
         "last_ns",
         "symbol",
+        "true_range",
     )
 
     def __init__(self, grid: Grid, interval_ns: int) -> None:
@@ -43,7 +46,7 @@ class Series:
         self.symbol = grid.symbol
         self.interval_ns = interval_ns
         self.key = (self.symbol, interval_ns)
-        self.atr = 0.0
+        self.atr = self.atr_before = self.true_range = 0.0
         self.close = 0.0
         self.last_ns = 0
         self.count = 0
@@ -52,6 +55,7 @@ class Series:
         """Take the next closed bar."""
         high, low, before = bar.high, bar.low, self.close
         true_range = high - low
+        self.atr_before = self.atr
         if self.count:
             # high >= low, so these two cases are all in which a gap makes the range larger.
             if before > high:
@@ -61,6 +65,7 @@ class Series:
             self.atr = _ALPHA * true_range + _REST * self.atr
         else:
             self.atr = true_range
+        self.true_range = true_range
         self.count += 1
         self.close = bar.close
         self.last_ns = bar.close_ns

@@ -45,7 +45,9 @@ class Question(msgspec.Struct):
     ``worst_r`` is the sum over open positions and orders in flight of min(0, R at their stop after
     costs), ``this_worst_r`` the same of this entry (negative). ``bar_age_ns`` is T minus the close
     of the symbol's last bar, ``rate_age_ns`` the same of the conversion pair (0 when none is
-    needed). ``bar_in_window`` says whether the deciding bar opened in a window of the strategy.
+    needed). ``true_range`` is the deciding bar's and ``atr_before`` the ATR(14) of its series
+    before it, price units, 0 while too few bars came. ``bar_in_window`` says whether the deciding
+    bar opened in a window of the strategy.
     """
 
     now_ns: int
@@ -64,6 +66,8 @@ class Question(msgspec.Struct):
     positions: int
     positions_symbol: int
     has_rate: bool
+    true_range: float
+    atr_before: float
     bar_age_ns: int
     rate_age_ns: int
     realised_r: float

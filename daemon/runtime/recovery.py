@@ -47,7 +47,7 @@ KILL_CODE: Final = "KILL_SWITCH"
 BLOCKED_CODE: Final = "JOURNAL_BLOCKED"
 """Likewise: the disk does not take the intent, and what is not on it must not go out."""
 
-_LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet, BarsRefused))
+LIFE: Final = frozenset(one.__name__ for one in (RunStarted, RunEnded, InstrumentSet, BarsRefused))
 """Kinds of entries that no decision of the core makes: of a process's life, of an instrument that
 another configuration brought, of what a live feed refused."""
 
@@ -255,7 +255,7 @@ class DurableSink:
         while self.tail:
             payload = self.tail[0][1]
             kind = codec.head(payload).type
-            if kind not in _LIFE or kind == decided:
+            if kind not in LIFE or kind == decided:
                 return
             self.seq, _ = self.tail.popleft()
             self._adopt(self.seq, codec.decode(payload))

@@ -20,9 +20,9 @@ from config.settings import Settings
 from daemon import live
 from daemon.control import Request
 from daemon.core.effects import Effect, Submit
+from daemon.feeding import Make
 from daemon.live import Live, LiveOptions
 from daemon.runtime.closing import Wanted
-from daemon.runtime.instants import Instant
 from daemon.runtime.lane import Lane
 from daemon.runtime.run_folder import DATABASE, MANIFEST
 from daemon.runtime.venue import Venue
@@ -87,11 +87,12 @@ class Stage(Live):
         stepper = self._at_work.stepper
         stepper.venue = Wire(stepper.venue, self._note)
 
-    async def _step(self, instant: Instant) -> None:
+    async def _step(self, make: Make) -> None:
+        instant = make()
         for act in self._acts:
             if act.at_ns == instant.now_ns:
                 await self._act(act)
-        await super()._step(instant)
+        await super()._step(lambda: instant)
 
     async def _act(self, act: Act) -> None:
         away = self._control.with_name("away")

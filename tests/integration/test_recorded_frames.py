@@ -6,19 +6,31 @@ are documentation examples kept by other projects.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import random  # noqa: TID251 - seeded here
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
+from adapters.clock import SystemClock
+from adapters.feeds.bar_policy import PolicyLimits
 from adapters.feeds.binance.codec import BinanceCodec
 from adapters.feeds.binance.history import BinanceHistory
+from adapters.feeds.expected import AlwaysOpen
+from adapters.feeds.intake import Intake
+from adapters.feeds.line import LineLimits
 from adapters.feeds.oanda.codec import OandaCodec
+from adapters.feeds.series import SeriesRules, SeriesSpec
+from adapters.feeds.session import FeedSession, FeedStatus
+from adapters.feeds.websocket import WebsocketOpener
 from adapters.feeds.wire import BarUpdate, Event, FrameError, Heartbeat, Quote, Tick
 from state.bars import impossible
 from state.units import DAY_NS, MINUTE_NS
@@ -177,3 +189,65 @@ def test_other_answers_of_oanda_are_refused() -> None:
         for key, example in json.loads(path.read_text(encoding="utf-8")).items():
             with pytest.raises(FrameError):
                 pytest.fail(f"{key}: {codec.decode(json.dumps(example.get('response')))}")
+
+
+async def over_a_socket(name: str, symbols: dict[str, str], *, ends: int) -> FeedStatus:
+    """Serve a capture from 127.0.0.1 to a session of Binance's codec until ``ends`` frames came."""
+    frames = captured(name)
+    seen, all_seen = 0, asyncio.Event()
+
+    async def speak(line: ServerConnection) -> None:
+        for frame in frames:
+            await line.send(frame)
+        await line.wait_closed()
+
+    def count(at_ns: int, frame: bytes | str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == min(ends, len(frames)):
+            all_seen.set()
+
+    rules = SeriesRules(MINUTE_NS, PolicyLimits())
+    clock = SystemClock()
+    intake = Intake([SeriesSpec(one, AlwaysOpen()) for one in symbols], rules, clock.now_ns())
+    async with serve(speak, "127.0.0.1", 0, compression=None, close_timeout=0.2) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        opener = WebsocketOpener(f"ws://127.0.0.1:{port}", LineLimits())
+        codec = BinanceCodec(symbols, ("kline_1m", "aggTrade"))
+        session = FeedSession(codec, opener, intake, clock, random.Random(7), on_frame=count)
+        task = asyncio.ensure_future(session.run())
+        async with asyncio.timeout(20):
+            await all_seen.wait()
+        status = session.status()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    return status
+
+
+async def test_a_capture_of_binance_connects_over_a_real_socket() -> None:
+    """F2, F3: every frame is taken, none is refused, and its prices prove the flow."""
+    status = await over_a_socket("BINANCE.ws.1.0.gz", SPOT, ends=10**9)
+
+    assert status.connected
+    assert "FRAME_REFUSED" not in status.refused
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BITMEX.ws.1.0.part_a.gz",
+        "BYBIT.ws.25.0.part_a.gz",
+        "COINBASE.ws.28.0.part_a.gz",
+        "KRAKEN.ws.48.0.gz",
+    ],
+)
+async def test_captures_of_others_never_connect_over_a_real_socket(name: str) -> None:
+    """FEED-2: each frame is refused and counted, the last one in words; no bar, no flow."""
+    frames = captured(name)[:200]
+    status = await over_a_socket(name, SPOT, ends=len(frames))
+
+    assert not status.connected
+    assert status.refused["FRAME_REFUSED"] >= len(frames) - 1
+    assert status.last_reason == "FRAME_REFUSED"
+    assert "binance: expected" in status.last_text

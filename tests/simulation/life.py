@@ -29,9 +29,9 @@ from config.settings import Settings
 from daemon.control import Request
 from daemon.core.effects import Effect, Submit
 from daemon.core.status import Alert
+from daemon.feeding import Make
 from daemon.live import Live, LiveOptions
 from daemon.runtime.closing import Wanted
-from daemon.runtime.instants import Instant
 from daemon.runtime.lane import Lane
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.tasks.clocks import PacedClock
@@ -156,8 +156,8 @@ class SimulatedDaemon(Live):
             else:
                 self._world.change(word, rng.choice(("halt", "flatten")))
 
-    async def _step(self, instant: Instant) -> None:
-        await super()._step(instant)
+    async def _step(self, make: Make) -> None:
+        await super()._step(make)
         self._violated(self._settled())
 
     def _settled(self) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The run's clock: what instant it is for a portfolio, and how tasks wait for one.
 
 ``PacedClock`` runs with the real time, as fast or faster; ``WallClock`` is the real time of a live
-feed; ``LockstepClock`` goes on only when
-whoever it woke has parked again, so that a run as fast as possible is the same each time. All know
-alarms: a task parks with a function that names its next instant, and is woken after it.
+feed; ``LockstepClock`` goes on only when whoever it woke has parked again, so that a run as fast as
+possible is the same each time. All know alarms: a task parks with a function that names its next
+instant, and is woken after it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from state.units import NEVER_NS, SECOND_NS
 
 _LONGEST_S: Final = 3600.0
 """Whoever waits for next year looks again every hour."""
+_LOOK_S: Final = 0.5
+"""A wall clock may be set, or have slept: whoever waits for it looks again so often."""
 
 
 class RunClock(Protocol):
@@ -113,16 +115,19 @@ class PacedClock(_RealTime):
 class WallClock(_RealTime):
     """The real time, late by a grace: bars that close at an instant come first, then its alarms."""
 
-    def __init__(self, clock: Clock, grace_ns: int, start_ns: int) -> None:
-        """Begin no earlier than ``start_ns``."""
+    def __init__(
+        self, clock: Clock, grace_ns: int, start_ns: int, ceiling_ns: int = NEVER_NS
+    ) -> None:
+        """Begin no earlier than ``start_ns``; ``ceiling_ns`` is when known bars close."""
         super().__init__()
         self._clock = clock
         self._grace_ns = grace_ns
-        self._done_ns = start_ns
+        self._done_ns, self._ceiling_ns = start_ns, ceiling_ns
 
     def now_ns(self) -> int:
-        """Return the present instant of the run; it never goes back."""
-        self._done_ns = max(self._done_ns, self._clock.now_ns() - self._grace_ns)
+        """Return the present instant of the run: never back, nor beyond bars yet to be stepped."""
+        passed_ns = min(self._clock.now_ns() - self._grace_ns, self._ceiling_ns)
+        self._done_ns = max(self._done_ns, passed_ns)
         return self._done_ns
 
     async def reach(self, close_ns: int) -> None:
@@ -130,7 +135,7 @@ class WallClock(_RealTime):
 
     def stepped(self, now_ns: int, next_close_ns: int) -> None:
         """Never be earlier than an instant that was done."""
-        self._done_ns = max(self._done_ns, now_ns)
+        self._done_ns, self._ceiling_ns = max(self._done_ns, now_ns), next_close_ns
         self.changed()
 
     def _waits_s(self, due_ns: int) -> float:

@@ -458,45 +458,6 @@ def test_no_rate_or_a_stale_one_refuses_entries_and_lets_exits_pass() -> None:
     assert (leave.rate, leave.pnl) == (Decimal("0.800000000000"), Decimal("-0.00100800"))
 
 
-# Days and nights ----------------------------------------------------------------------------------
-
-
-def test_a_window_over_midnight_closes_on_the_next_date() -> None:
-    """22:00-02:00 UTC: bought at 23:55, the day rolls, sold at 02:00 of Tuesday."""
-    night = Schedule([WindowSpec(22 * 3600, 2 * 3600, "UTC", WORKDAYS)])
-    start = (EIGHT // DAY_NS) * DAY_NS + 23 * HOUR_NS + 50 * MINUTE_NS
-    bars = [bar(start + n * M5, 1.1, 1.1, 1.1, 1.1) for n in range(28)]
-    scene = Scene([eurusd()], [hand({0: LONG}, schedule=night)]).run({"EURUSD": bars})
-    assert [(x.reason, utc_text(x.filled_ns)) for x in scene.exits()] == [
-        ("TIME", "2017-01-03T02:00:00Z")
-    ]
-    assert scene.exits()[0].day - scene.fills("entry")[0].day == 1
-
-
-def test_an_hour_over_a_half_hour_midnight_belongs_to_the_day_it_opened() -> None:
-    """Asia/Kolkata rolls at 18:30 UTC, inside the bar 18:00-19:00 whose stop is hit.
-
-    "Stop fills belong to the trading day in which the bar opened": R counts for 2 January although
-    3 January began at 18:30, and the R-stop of -1 R does not latch 3 January.
-    """
-    hour = [
-        bar((EIGHT // DAY_NS) * DAY_NS + n * HOUR_NS, 1.1, 1.1, low, 1.1, minutes=60)
-        for n, low in ((16, 1.1), (17, 1.1), (18, 1.098), (19, 1.1))
-    ]
-    scene = Scene(
-        [eurusd()],
-        [hand({0: LONG}, interval_ns=HOUR_NS)],
-        watches=[RStopWatch(-1.0, open_r=True)],
-        zone="Asia/Kolkata",
-    ).run({"EURUSD": hour})
-    rolled = next(x for x in scene.sink.entries if isinstance(x, DayRolled))
-    leave = scene.exits()[0]
-    assert utc_text(rolled.at_ns)[11:16] == "18:30"
-    assert (leave.reason, leave.day, rolled.next_day) == ("SL", rolled.day, leave.day + 1)
-    assert scene.portfolio.days[rolled.day].r == pytest.approx(-126 / 113, abs=1e-12)
-    assert halts(scene) == []
-
-
 def test_r_of_a_trade_with_a_partial_exit() -> None:
     """4 lots from 1.10013, 2 sold at 08:10 at 1.1004 - 0.00013, 2 at the stop, 1.09887.
 

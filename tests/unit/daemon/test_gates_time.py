@@ -50,6 +50,8 @@ def question(now_ns: int, *, symbol: str = "EURUSD", bar_in_window: bool = True)
         positions=0,
         positions_symbol=0,
         has_rate=True,
+        true_range=0.02,
+        atr_before=0.02,
         bar_age_ns=0,
         rate_age_ns=0,
         realised_r=0.0,

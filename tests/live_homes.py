@@ -1,0 +1,202 @@
+"""A daemon on a live feed in this process, on a fast clock, for tests that watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random  # noqa: TID251 - seeded here
+from typing import Any, TypeVar
+
+from adapters.feeds.recording import RecordedBar, read_segments
+from config.load import load
+from config.settings import Settings
+from daemon.cli.replay import settings_text
+from daemon.core.status import StatusObject
+from daemon.live import Live, LiveOptions
+from daemon.runtime.recorded import FOLDER
+from daemon.runtime.status_lines import last_status
+from state.entries import Entry
+from state.errors import FoliodError
+from state.journal import read
+from tests.fakes.bar_socket import BarSocket, FastClock
+
+_E = TypeVar("_E", bound=Entry)
+
+STRATEGY = '''"""A strategy that wishes to enter at every bar and is stopped or paid at once."""
+
+from typing import Any
+
+from foliod import Bar, Signal, Strategy
+
+
+class Busy(Strategy):
+    """Long and short by turns."""
+
+    def __init__(self, context, params):
+        super().__init__(context, params)
+        self.count = 0
+
+    def on_bar(self, bar: Bar, in_window: bool) -> Signal | None:
+        self.count += 1
+        side = 1 if self.count % 2 else -1
+        return Signal(side=side, stop=bar.close - side * 2 * self.context.pip, target_r=1.0)
+
+    def state(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.count = state["count"]
+'''
+
+CONFIG = """
+[portfolio]
+id = "live"
+base_currency = "USD"
+zone = "UTC"
+equity = 100_000
+data_dir = "."
+
+[control]
+dir = "control"
+
+[end_of_day]
+reports = false
+
+[pacing]
+enabled = false
+
+[risk]
+daily_r_stop = false
+
+[risk.strategy]
+trades_per_day = false
+r_stop = false
+
+[risk.drawdown]
+lock_fraction = false
+
+[risk.caps]
+max_order_value = 10_000_000
+max_gross_exposure = 50_000_000
+max_positions = 10
+max_positions_per_symbol = 5
+
+[[strategies]]
+name = "busy"
+kind = "busy.py:Busy"
+symbols = ["EURUSD", "GBPUSD"]
+interval = "1m"
+
+[feed]
+source = "generic"
+bar_grace_ms = 15_000
+clock_skew_ms = 20_000
+warm_up_bars = 0
+{feed}
+
+[[feed.hours]]
+symbols = ["EURUSD", "GBPUSD"]
+start = 00:00:00
+end = "24:00"
+zone = "UTC"
+weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+[feed.generic]
+url = "{url}"
+side = "mid"
+symbol = "s"
+open = "open"
+high = "high"
+low = "low"
+close = "close"
+"""
+
+
+def live_settings(folder: Path, url: str, feed: str = "") -> Settings:
+    """Write the configuration of a daemon on the socket at ``url`` and return its settings."""
+    (folder / "busy.py").write_text(STRATEGY)
+    path = folder / "foliod.toml"
+    path.write_text(CONFIG.format(url=url, feed=feed))
+    return load([path], {})
+
+
+class Watched:
+    """A daemon at work; ``said`` is what it told the operator, ``log`` its log."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, clock: FastClock, *, one_day: bool = False
+    ) -> None:
+        """Make it; nothing runs yet."""
+        self.said: list[str] = []
+        self._log = io.StringIO()
+        options = LiveOptions(
+            speed=1.0,
+            control=settings.control.dir,
+            config_text=settings_text(settings),
+            log=self._log,
+            say=self.said.append,
+            strategies_folder=folder,
+            chance=Random(7),
+            one_day=one_day,
+        )
+        self.live = Live(settings, options, clock)
+        self.home = self.live.home
+        self.task = asyncio.ensure_future(self.live.run())
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log so far."""
+        return [json.loads(line) for line in self._log.getvalue().splitlines()]
+
+    def journal(self) -> list[Entry]:
+        """Return the journal so far."""
+        try:
+            return [entry for _, entry in read(self.home / "foliod.db")]
+        except FoliodError:
+            return []
+
+    def of(self, kind: type[_E]) -> list[_E]:
+        """Return the entries of one kind."""
+        return [one for one in self.journal() if isinstance(one, kind)]
+
+    def status(self) -> StatusObject:
+        """Return the newest status object."""
+        found = last_status(self.home)
+        assert found is not None
+        return found
+
+    async def wait_until(self, holds: Callable[[], bool], patience_s: float = 20.0) -> None:
+        """Wait until something holds; the daemon's own end says why it does not."""
+        for _ in range(round(patience_s / 0.05)):
+            if holds():
+                return
+            if self.task.done():
+                self.task.result()
+                raise AssertionError("the daemon ended")
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"it never came to hold: {self.log[-5:]}")
+
+    async def stop(self) -> None:
+        """End it as SIGTERM does."""
+        if not self.task.done():
+            self.live._hear_end()
+        await self.task
+
+
+@asynccontextmanager
+async def daemon(settings: Settings, folder: Path, socket: BarSocket) -> AsyncIterator[Watched]:
+    """Run a daemon while the block runs, and end it in order."""
+    watched = Watched(settings, folder, socket.clock)
+    try:
+        yield watched
+    finally:
+        await watched.stop()
+
+
+def recorded(home: Path) -> list[RecordedBar]:
+    """Return what the daemon in ``home`` recorded."""
+    return list(read_segments(home / FOLDER))
