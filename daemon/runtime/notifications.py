@@ -28,6 +28,7 @@ from state.errors import NotifyError
 INBOX: Final = 1_024
 """Messages between two looks of the task; beyond it they are dropped and counted."""
 LOOK_S: Final = 0.2
+CRITICAL: Final = "critical"
 TITLE_CHARS: Final = 160
 TEXT_CHARS: Final = 4_000
 
@@ -77,12 +78,11 @@ class Channel:
         self._limits = limits
         self._note = note
         self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._disk = asyncio.Lock()
         self._sent = self._lost = self._told = 0
         self._problem = ""
         self._times: deque[float] = deque(maxlen=limits.per_minute)
-        if len(self._spool):
-            self._news.set()
 
     def status(self) -> ChannelStatus:
         """Return how it fares."""
@@ -96,6 +96,8 @@ class Channel:
             self._spool.add(message)
         await self._sync()
         self._news.set()
+        if any(one.level == CRITICAL for one in messages):
+            self._urgent.set()
         dropped = self._lost + self._spool.dropped
         if dropped != self._told:
             self._note(f"{self.name}: {dropped - self._told} messages were given up")
@@ -105,18 +107,34 @@ class Channel:
         """Send what waits, one at a time, until cancelled."""
         wait_s = 0.0
         while True:
+            # Cleared before looking: what comes during a try is not overslept after it.
+            self._news.clear()
+            self._urgent.clear()
             found = self._spool.first()
             if found is None:
-                self._news.clear()
-                await self._news.wait()
+                await self._rest(None, self._news)
                 continue
-            await self._wait_for_rate()
+            left_s = self._rate_left_s()
+            if left_s > 0 and found[1].level != CRITICAL:
+                await self._rest(left_s, self._urgent)
+                continue
+            self._times.append(asyncio.get_running_loop().time())
             asked = await self._try(*found)
             if asked is None:
                 wait_s = 0.0
                 continue
             wait_s = min(max(self._limits.first_wait_s, 2 * wait_s), self._limits.longest_wait_s)
-            await asyncio.sleep(max(wait_s, asked))
+            # What is critical tries at once, unless the other side asked to be left alone.
+            if asked > 0:
+                await asyncio.sleep(max(wait_s, asked))
+            else:
+                await self._rest(wait_s, self._urgent)
+
+    async def _rest(self, within_s: float | None, woken: asyncio.Event) -> None:
+        """Wait so long (None: for good), or until the event is set."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await woken.wait()
 
     async def _try(self, number: int, message: Message) -> float | None:
         """Try once; return None when the message is done with, else how long to wait at least."""
@@ -145,14 +163,11 @@ class Channel:
             self._note(problem)
         self._problem = problem
 
-    async def _wait_for_rate(self) -> None:
-        """Wait until one more message keeps to the rate; critical ones wait too."""
-        loop = asyncio.get_running_loop()
-        if len(self._times) == self._times.maxlen:
-            left_s = self._times[0] + 60.0 - loop.time()
-            if left_s > 0:
-                await asyncio.sleep(left_s)
-        self._times.append(loop.time())
+    def _rate_left_s(self) -> float:
+        """Return how long the rate asks to wait; what is critical does not, and counts."""
+        if len(self._times) < self._limits.per_minute:
+            return 0.0
+        return self._times[0] + 60.0 - asyncio.get_running_loop().time()
 
     async def _forget(self, number: int) -> None:
         self._spool.remove(number)

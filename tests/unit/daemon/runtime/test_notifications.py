@@ -197,6 +197,33 @@ async def test_the_rate_is_kept(tmp_path: Path) -> None:
     assert notifications.status().channels[0].waiting == 2
 
 
+async def test_a_critical_one_waits_for_no_rate(tmp_path: Path) -> None:
+    """With the minute's messages spent and others waiting, it is sent at once all the same."""
+    limits = msgspec.structs.replace(QUICK, per_minute=2)
+    async with serving(Endpoint()) as endpoint:
+        notifications, _ = made(tmp_path, endpoint.url, limits)
+        async with _Running(notifications):
+            for number in range(4):
+                notifications.offer(message(str(number)))
+            await until(lambda: len(endpoint.asked) == 2)
+            notifications.offer(message("kill", "critical"))
+            await until(lambda: len(endpoint.asked) == 3)
+    assert endpoint.titles() == ["0", "1", "kill"]
+
+
+async def test_a_critical_one_waits_for_no_back_off(tmp_path: Path) -> None:
+    """An endpoint that failed is left alone for a minute, but for what is critical."""
+    limits = msgspec.structs.replace(QUICK, first_wait_s=60.0, longest_wait_s=60.0)
+    async with serving(Endpoint(script=[500, 200])) as endpoint:
+        notifications, _ = made(tmp_path, endpoint.url, limits)
+        async with _Running(notifications):
+            notifications.offer(message("a"))
+            await until(lambda: len(endpoint.asked) == 1)
+            notifications.offer(message("kill", "critical"))
+            assert await notifications.drain(PATIENCE_S)
+    assert endpoint.titles() == ["a", "kill", "a"]
+
+
 async def test_offering_never_waits(tmp_path: Path) -> None:
     """With a silent endpoint, a full inbox and no task at all, 10,000 offers take no time.
 
