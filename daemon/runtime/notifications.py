@@ -81,7 +81,7 @@ class Channel:
         self._urgent = asyncio.Event()
         self._disk = asyncio.Lock()
         self._sent = self._lost = self._told = 0
-        self._problem = ""
+        self._problem = self._disk_problem = ""
         self._times: deque[float] = deque(maxlen=limits.per_minute)
 
     def status(self) -> ChannelStatus:
@@ -95,6 +95,9 @@ class Channel:
         for message in messages:
             self._spool.add(message)
         await self._sync()
+        if self._spool.problem and not self._disk_problem:
+            self._note(f"{self.name}: messages wait in memory only: {self._spool.problem}")
+        self._disk_problem = self._spool.problem
         self._news.set()
         if any(one.level == CRITICAL for one in messages):
             self._urgent.set()

@@ -241,6 +241,21 @@ async def test_offering_never_waits(tmp_path: Path) -> None:
     assert (status.offered, status.dropped) == (INBOX, 10_000 - INBOX)
 
 
+async def test_a_disk_that_takes_nothing_is_told_once(tmp_path: Path) -> None:
+    """Messages are sent from memory, and one line says that they would not survive."""
+    (tmp_path / "webhook-ops").write_text("")
+    async with serving(Endpoint()) as endpoint:
+        notifications, noted = made(tmp_path, endpoint.url)
+        async with _Running(notifications):
+            notifications.offer(message("a"))
+            assert await notifications.drain(PATIENCE_S)
+            notifications.offer(message("b"))
+            assert await notifications.drain(PATIENCE_S)
+    assert endpoint.titles() == ["a", "b"]
+    assert len(noted) == 1
+    assert "messages wait in memory only" in noted[0]
+
+
 async def test_drops_are_told(tmp_path: Path) -> None:
     """A full inbox is counted and noted in the log."""
     async with serving(Endpoint()) as endpoint:
