@@ -32,7 +32,7 @@ from adapters.feeds.recorder import Recorder
 from adapters.feeds.session import FeedSession
 from adapters.feeds.wire import VenueStatus
 from adapters.ports import Clock
-from daemon.core.latches import STALE
+from daemon.core.latches import STALE, VENUE
 from daemon.core.status import Alert
 from daemon.runtime.instants import Instant
 from daemon.runtime.run_log import RunLog
@@ -291,13 +291,15 @@ class LiveFeed:
             self._log.error("feed refused", source=event.source, problem=event.text)
             if event.is_final:
                 await self._trip(REFUSED, "VENUE_REFUSED", event.text)
-        elif event.open:
-            await self._clear("venue", event.text or "the venue is open")
+            return
+        name = VENUE + event.symbol if event.symbol else "venue"
+        if event.open:
+            await self._clear(name, event.text or "the venue is open")
         else:
-            await self._trip("venue", "VENUE_CLOSED", event.text or "the venue is closed")
+            await self._trip(name, "VENUE_CLOSED", event.text or "the venue is closed")
 
     async def _trip(self, name: str, code: str, reason: str) -> None:
-        self._alerts[name] = Alert(code, f"{name.removeprefix(STALE)}: {reason}")
+        self._alerts[name] = Alert(code, f"{name.rpartition('/')[2]}: {reason}")
         self._log.error("breaker", name=name, code=code, reason=reason)
         await self.router.ask(partial(self._command, "breaker", name, reason))
 

@@ -70,8 +70,9 @@ FEED: Final = (
     feed(
         "VENUE_CLOSED",
         "feed: venue",
-        "The venue says that it is halted or in maintenance. Entries are halted until it is open.",
-        "Nothing: the halt `venue` ends when the venue says that it is open again.",
+        "The venue says that it is halted or in maintenance, or that it takes no orders for a "
+        "symbol (OANDA's prices say so). Entries, of the symbol or of all, are halted until then.",
+        "Nothing: the halt `venue` or `venue/SYMBOL` ends when the venue says that it is open.",
     ),
     feed("VENUE_REFUSED", "feed: line",
      "The venue said no, and asking again cannot help.",

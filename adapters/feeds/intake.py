@@ -47,6 +47,7 @@ class Intake:
         self._rules = rules
         self._aggregator = Aggregator(rules.interval_ns, rules.limits.grace_ns, side)
         self._counts: dict[str, int] = {}
+        self._tradeable: dict[str, bool] = {}
         self._unheard = set(self.series)
         for symbol in self.series:
             self._aggregator.listen(symbol, NEVER_NS)
@@ -59,6 +60,7 @@ class Intake:
         for event in events:
             if isinstance(event, Tick | Quote):
                 self._price(event, now_ns)
+                found += self._state(event)
             elif isinstance(event, BarUpdate):
                 found += self._bar(event, now_ns)
             elif isinstance(event, Subscribed):
@@ -148,6 +150,16 @@ class Intake:
             series.payload_ns, series.heard_ns = now_ns, event.at_ns
         elif code == "NOT_TRADEABLE":
             self.payloads += 1
+
+    def _state(self, event: Tick | Quote) -> list[FeedEvent]:
+        """Say whether a symbol is traded at its venue: the first time, and when it changes."""
+        if isinstance(event, Tick) or event.symbol not in self.series:
+            return []
+        if self._tradeable.get(event.symbol) == event.tradeable:
+            return []
+        self._tradeable[event.symbol] = event.tradeable
+        text = "the venue takes orders" if event.tradeable else "the venue takes no orders"
+        return [VenueStatus(event.tradeable, text, event.symbol)]
 
     def _bar(self, event: BarUpdate, now_ns: int) -> list[FeedEvent]:
         series = self.series.get(event.symbol)

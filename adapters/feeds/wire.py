@@ -76,10 +76,14 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 class VenueStatus(msgspec.Struct, frozen=True, gc=False):
-    """The venue's own state: ``open`` False while it is halted or in maintenance."""
+    """The venue's own state: ``open`` False while it is halted or in maintenance.
+
+    ``symbol`` is the one that it is said of, empty where it is said of all.
+    """
 
     open: bool
     text: str = ""
+    symbol: str = ""
 
 
 Event = Tick | Quote | BarUpdate | Heartbeat | Subscribed | Refused | VenueStatus

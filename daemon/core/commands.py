@@ -45,7 +45,8 @@ BREAKERS: Final = {
 }
 """Circuit breakers that the runtime trips, by the halt's name: the halt's code (R5).
 
-What follows a slash in the name is the one symbol that it halts: ``stale/EURUSD``.
+What follows a slash in the name is the one symbol that it halts: ``stale/EURUSD``,
+``venue/EURUSD``.
 """
 
 

@@ -21,6 +21,8 @@ STRATEGY_WIN_LOCK: Final = "strategy_win_lock/"
 
 STALE: Final = "stale/"
 """Followed by the one symbol that the halt is for: its feed is silent."""
+VENUE: Final = "venue/"
+"""Followed by the one symbol that the halt is for: its venue takes no orders."""
 
 R_TIE: Final = 1e-9
 """R. Two sums of R nearer than this are the same: fifty losses of 0.1 R are 5 R, whatever binary
@@ -51,4 +53,4 @@ def answers_elsewhere(name: str) -> bool:
 
 def is_of(name: str, symbol: str) -> bool:
     """Say whether a halt of this name is for a symbol: all are but those of another symbol."""
-    return not name.startswith(STALE) or name == STALE + symbol
+    return not name.startswith((STALE, VENUE)) or name in (STALE + symbol, VENUE + symbol)

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from daemon.core.latches import STALE
+from daemon.core.latches import STALE, VENUE
 from daemon.core.status import HaltStatus, StatusObject
 
 STALE_S: Final = 30.0
@@ -62,6 +62,8 @@ def _halted(halt: HaltStatus) -> Trouble:
     until = halt.until or ("the day rolls" if ends else f"`foliod reset {halt.name}`")
     if halt.name.startswith(STALE):
         until = "its bars flow again"
+    if halt.name.startswith(VENUE):
+        until = "the venue takes orders for it"
     until = _ENDED_BY.get(halt.name, until)
     why = f"{halt.observed} / {halt.limit}" if halt.observed else halt.reason
     return Trouble(f"HALTED {halt.name}: {halt.code} {why}, until {until}", fails=not ends)

@@ -92,7 +92,8 @@ class Breakers(Audit):
         if kind in (HEALTH, *BREAKERS):
             before = self.book.last
             # A feed that is silent and comes back says so itself; a disk or a gate is a person's.
-            words = ("reset", "breaker_over") if kind in ("stale", "venue") else ("reset",)
+            fed = kind in ("stale", "venue", "refused")
+            words = ("reset", "breaker_over") if fed else ("reset",)
             reset = before["type"] == "CommandTaken" and before["name"] in words
             name = "A4" if row["name"] == HEALTH else "R5"
             self.must(reset, name, row, f"{row['name']} lifted by {before['type']}")

@@ -14,8 +14,9 @@ _TIE = 1e-9
 
 
 def is_of_another(name: str, symbol: str) -> bool:
-    """Say whether a halt is for one symbol, and another one: its feed is silent."""
-    return name.startswith("stale/") and name != f"stale/{symbol}"
+    """Say whether a halt is for one symbol, and another one: silent, or shut."""
+    kind, _, only = name.partition("/")
+    return kind in ("stale", "venue") and only not in ("", symbol)
 
 
 class Latches(Audit):

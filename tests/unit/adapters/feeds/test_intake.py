@@ -24,7 +24,15 @@ from adapters.feeds.events import (
 from adapters.feeds.expected import AlwaysOpen, fx_hours
 from adapters.feeds.intake import Intake
 from adapters.feeds.series import SeriesRules, SeriesSpec
-from adapters.feeds.wire import BarUpdate, Event, Heartbeat, Quote, Subscribed, Tick
+from adapters.feeds.wire import (
+    BarUpdate,
+    Event,
+    Heartbeat,
+    Quote,
+    Subscribed,
+    Tick,
+    VenueStatus,
+)
 from state.bars import Bar
 from state.units import MINUTE_NS, SECOND_NS
 
@@ -324,6 +332,22 @@ def test_prices_of_nobody_and_of_the_future_make_no_bar() -> None:
     assert feed.counts() == {"WRONG_SYMBOL": 2, "FROM_FUTURE": 1, "LATE_TICK": 1, "CROSSED": 1}
     assert feed.late_ticks("EURUSD") == 1
     assert bars(feed.on_time(at(3600))) == []
+
+
+def test_a_symbol_that_takes_no_orders_is_told_once_and_once_more_when_it_does() -> None:
+    """R5: the first quote says it, then each change; a tick and an unknown symbol say nothing."""
+    feed = intake()
+
+    def told(*events: Event) -> list[FeedEvent]:
+        return [x for x in feed.take(events, at(3)) if isinstance(x, VenueStatus)]
+
+    shut = Quote("EURUSD", at(1), 1.0, 1.1, tradeable=False)
+    assert told(Tick("EURUSD", at(1), 1.0), Quote("GBPUSD", at(1), 1.0, 1.1)) == []
+    assert told(shut, shut) == [VenueStatus(False, "the venue takes no orders", "EURUSD")]
+    assert told(Quote("EURUSD", at(2), 1.0, 1.1)) == [
+        VenueStatus(True, "the venue takes orders", "EURUSD")
+    ]
+    assert told(Quote("EURUSD", at(2), 1.0, 1.1)) == []
 
 
 def test_bids_and_asks_move_to_mid() -> None:

@@ -122,6 +122,7 @@ def test_what_only_a_person_lifts_is_a_failure(
     ("name", "said"),
     [
         ("stale/EURUSD", "FEED_STALE no bar since 08:00, until its bars flow again"),
+        ("venue/EURUSD", "FEED_STALE no bar since 08:00, until the venue takes orders for it"),
         ("venue", "FEED_STALE no bar since 08:00, until the venue says that it is open"),
         ("refused", "FEED_STALE no bar since 08:00, until `foliod reset refused`"),
     ],

@@ -57,6 +57,22 @@ def test_halts_leaves_latches_to_their_own_gates(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("stale/EURUSD", False),
+        ("stale/GBPUSD", True),
+        ("venue/EURUSD", False),
+        ("venue/GBPUSD", True),
+        ("venue", False),
+    ],
+)
+def test_a_halt_for_one_symbol_leaves_the_others_alone(name: str, allowed: bool) -> None:
+    """R5: what follows the slash is the one symbol; without one, all are meant."""
+    asked = question(portfolio(halts={name: halt(name)}), symbol="EURUSD")
+    assert Halts().ask(asked).allowed is allowed
+
+
+@pytest.mark.parametrize(
     ("day", "until_ns", "allowed"),
     [
         (DAY, (1 << 63) - 1, False),
