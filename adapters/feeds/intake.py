@@ -59,8 +59,7 @@ class Intake:
         found: list[FeedEvent] = []
         for event in events:
             if isinstance(event, Tick | Quote):
-                self._price(event, now_ns)
-                found += self._state(event)
+                found += self._price(event, now_ns)
             elif isinstance(event, BarUpdate):
                 found += self._bar(event, now_ns)
             elif isinstance(event, Subscribed):
@@ -133,14 +132,14 @@ class Intake:
         """Return how many prices of a symbol came after their interval was closed."""
         return self._aggregator.late.get(symbol, 0)
 
-    def _price(self, event: Tick | Quote, now_ns: int) -> None:
+    def _price(self, event: Tick | Quote, now_ns: int) -> list[FeedEvent]:
         series = self.series.get(event.symbol)
         if series is None:
             self._count("WRONG_SYMBOL")
-            return
+            return []
         if event.at_ns > now_ns + self._rules.limits.skew_ns:
             self._count("FROM_FUTURE")
-            return
+            return []
         if self._unheard:
             self._listen(tuple(self._unheard), now_ns)
         add = self._aggregator
@@ -150,11 +149,10 @@ class Intake:
             series.payload_ns, series.heard_ns = now_ns, event.at_ns
         elif code == "NOT_TRADEABLE":
             self.payloads += 1
+        return self._state(event) if isinstance(event, Quote) else []
 
-    def _state(self, event: Tick | Quote) -> list[FeedEvent]:
+    def _state(self, event: Quote) -> list[FeedEvent]:
         """Say whether a symbol is traded at its venue: the first time, and when it changes."""
-        if isinstance(event, Tick) or event.symbol not in self.series:
-            return []
         if self._tradeable.get(event.symbol) == event.tradeable:
             return []
         self._tradeable[event.symbol] = event.tradeable

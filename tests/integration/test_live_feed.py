@@ -7,18 +7,22 @@ from its journal, its recording and its status.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from adapters.clock import SystemClock
 from adapters.feeds.events import LIVE, BarClosed
+from adapters.feeds.generic.codec import GenericCodec
 from adapters.feeds.recorder import Recorder
 from adapters.feeds.recording import NO_CHAIN, RecordedBar, next_chain, segments
+from adapters.feeds.wire import BarUpdate, Event, VenueStatus
 from config.load import load
 from config.settings import Settings
 from daemon.parity import redecide
@@ -161,6 +165,44 @@ def accepted_after_the_halt(entries: list[Entry], symbol: str) -> bool:
         isinstance(one, Decided) and (one.symbol, one.outcome) == (symbol, "ACCEPTED")
         for one in entries[cleared:]
     )
+
+
+async def test_a_symbol_without_orders_at_its_venue_is_halted_until_it_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R5: said with the bar of minute 2 and taken back with that of minute 5; others trade on."""
+    decode = GenericCodec.decode
+
+    def speaking(codec: GenericCodec, frame: bytes | str) -> Sequence[Event]:
+        events = list(decode(codec, frame))
+        for one in list(events):
+            if isinstance(one, BarUpdate) and one.symbol == "EURUSD":
+                minute = (one.bar.open_ns - BEGIN_NS) // MINUTE_NS
+                events += [VenueStatus(minute == 5, "said", "EURUSD")] * (minute in (2, 5))
+        return events
+
+    monkeypatch.setattr(GenericCodec, "decode", speaking)
+    socket = BarSocket(FastClock(), speaks)
+    async with socket.open():
+        settings = live_settings(tmp_path, socket.url)
+        async with daemon(settings, tmp_path, socket) as found:
+            await found.wait_until(lambda: bool(found.of(HaltSet)))
+            await found.wait_until(
+                lambda: any(one.code == "VENUE_CLOSED" for one in found.status().alerts)
+            )
+            await found.wait_until(lambda: bool(found.of(HaltCleared)))
+            await found.wait_until(lambda: accepted_after_the_halt(found.journal(), "EURUSD"))
+
+    entries = journal(found.home)
+    (halt,) = found.of(HaltSet)
+    (cleared,) = found.of(HaltCleared)
+    assert (halt.name, halt.code, cleared.name) == ("venue/EURUSD", "VENUE_CLOSED", "venue/EURUSD")
+    during = entries[entries.index(halt) : entries.index(cleared)]
+    asked = [one for one in during if isinstance(one, Decided)]
+    assert {one.outcome for one in asked if one.symbol == "EURUSD"} == {"HALTED"}
+    assert "ACCEPTED" in {one.outcome for one in asked if one.symbol == "GBPUSD"}
+    check_recording(found.home)
+    await check_decided_again(found.home, settings)
 
 
 async def test_a_line_that_answers_pings_and_sends_nothing_is_opened_anew(tmp_path: Path) -> None:

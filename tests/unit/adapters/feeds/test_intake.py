@@ -343,6 +343,7 @@ def test_a_symbol_that_takes_no_orders_is_told_once_and_once_more_when_it_does()
 
     shut = Quote("EURUSD", at(1), 1.0, 1.1, tradeable=False)
     assert told(Tick("EURUSD", at(1), 1.0), Quote("GBPUSD", at(1), 1.0, 1.1)) == []
+    assert told(Quote("EURUSD", at(9), 1.0, 1.1, tradeable=False)) == [], "it is of the future"
     assert told(shut, shut) == [VenueStatus(False, "the venue takes no orders", "EURUSD")]
     assert told(Quote("EURUSD", at(2), 1.0, 1.1)) == [
         VenueStatus(True, "the venue takes orders", "EURUSD")
