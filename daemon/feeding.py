@@ -37,7 +37,6 @@ from daemon.core.status import Alert
 from daemon.runtime.instants import Instant
 from daemon.runtime.run_log import RunLog
 from daemon.runtime.tasks.clocks import RunClock
-from daemon.runtime.tasks.serial import SerialTask
 from daemon.trading import Trading
 from state.entries import BarsRefused
 from state.errors import FeedError, JournalError
@@ -81,25 +80,25 @@ class FileFeed:
         self._step = step
         self._is_over = is_over
         self._count = 1 if paced else _STRETCH
-        self.router = SerialTask()
+        self._ready: asyncio.Queue[list[Instant]] = asyncio.Queue(1)
+
+    async def read(self) -> None:
+        """Make instants ready, a little ahead of the router, until the bars end: task *feed*."""
+        while stretch := await asyncio.to_thread(self._next_stretch):
+            await self._ready.put(stretch)
+        await self._ready.put([])
 
     async def run(self) -> None:
-        """Feed until the bars end."""
+        """Bring each instant to the desk in its time, until the bars end: task *router*."""
         trading, clock = self._trading, self._clock
-        stretch = await asyncio.to_thread(self._next_stretch)
-        while stretch:
-            ahead = asyncio.create_task(asyncio.to_thread(self._next_stretch))
-            try:
-                for instant in stretch:
-                    if self._is_over():
-                        # Bars that are stepped no more let no time pass.
-                        await asyncio.Event().wait()
-                    clock.stepped(trading.now_ns, instant.now_ns)
-                    await clock.reach(instant.now_ns)
-                    await self.router.ask(partial(self._step, partial(_same, instant)))
-                stretch = await ahead
-            finally:
-                ahead.cancel()
+        while stretch := await self._ready.get():
+            for instant in stretch:
+                if self._is_over():
+                    # Bars that are stepped no more let no time pass.
+                    await asyncio.Event().wait()
+                clock.stepped(trading.now_ns, instant.now_ns)
+                await clock.reach(instant.now_ns)
+                await self._step(partial(_same, instant))
 
     def alerts(self) -> list[Alert]:
         """Return nothing: what a file lacks is said when it is read."""
@@ -159,7 +158,6 @@ class LiveFeed:
         self._unsynced = False
         self._refused: dict[tuple[str, str], tuple[int, str]] = {}
         self._alerts: dict[str, Alert] = {}
-        self.router = SerialTask()
 
     @property
     def session(self) -> FeedSession:
@@ -170,14 +168,18 @@ class LiveFeed:
         """Return what a person should look at."""
         return list(self._alerts.values())
 
+    async def read(self) -> None:
+        """Run the session until the venue refuses for good, or for ever: task *feed*."""
+        await self._session.run()
+
     async def run(self) -> None:
-        """Feed until cancelled.
+        """Bring what the session tells to the desk until cancelled: task *router*.
 
         Raises:
             JournalError: a bar cannot be recorded, so nothing may be decided from it.
         """
         for number, instant in enumerate(self._left):
-            await self.router.ask(partial(self._step, partial(_same, instant)))
+            await self._step(partial(_same, instant))
             later = self._left[number + 1 :]
             self._clock.stepped(instant.now_ns, later[0].now_ns if later else NEVER_NS)
         while True:
@@ -237,7 +239,7 @@ class LiveFeed:
 
     async def _step_now(self, bars: list[BarClosed], close_ns: int) -> None:
         """Record bars at the instant at which they are stepped, and step them."""
-        await self.router.ask(partial(self._step, partial(self._made, bars, close_ns)))
+        await self._step(partial(self._made, bars, close_ns))
         self._clock.stepped(self._trading.now_ns, NEVER_NS)
         await self._tell()
 
@@ -301,18 +303,18 @@ class LiveFeed:
     async def _trip(self, name: str, code: str, reason: str) -> None:
         self._alerts[name] = Alert(code, f"{name.rpartition('/')[2]}: {reason}")
         self._log.error("breaker", name=name, code=code, reason=reason)
-        await self.router.ask(partial(self._command, "breaker", name, reason))
+        await self._command("breaker", name, reason)
 
     async def _clear(self, name: str, reason: str) -> None:
         self._alerts.pop(name, None)
         if name in self._trading.core.portfolio.halts:
             self._log.info("breaker over", name=name, reason=reason)
-            await self.router.ask(partial(self._command, "breaker_over", name, reason))
+            await self._command("breaker_over", name, reason)
 
     async def _tell(self) -> None:
         """Let the desk journal what was refused: at most once an instant."""
         if self._refused:
-            await self.router.ask(partial(self._desk, self.tell_refused))
+            await self._desk(self.tell_refused)
 
     async def tell_refused(self) -> None:
         """Journal how many bars were refused since the last time: a job of the desk (F5)."""

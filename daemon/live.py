@@ -250,8 +250,8 @@ class Live:
         self._manifest("running", "")
         self._run_clock = self._clock_of_run()
         self._desk = SerialTask()
-        self._broker = BrokerTask(trading.stepper.venue)
-        trading.stepper.venue = self._broker
+        self._broker = BrokerTask(trading.stepper.dispatch.venue)
+        trading.stepper.dispatch.venue = self._broker
         self._engines = EngineTasks(trading.core.engines)
         self._pulse = Pulse(SteadyClock())
         self._feed: FileFeed | LiveFeed = self._make_feed()
@@ -322,15 +322,15 @@ class Live:
                     group.create_task(self._broker.work.run(), name="broker"),
                     *self._engines.start(group),
                 ]
-                feed = group.create_task(self._feed.run(), name="feed")
+                router = group.create_task(self._feed.run(), name="router")
                 stop = group.create_task(self._stop.wait(), name="stop")
                 follower = group.create_task(self._beside.follower.run(), name="follower")
                 over = group.create_task(self.session.over.wait(), name="day over")
-                outer = [feed, stop, over, *self._outer_tasks(group)]
-                ends = {feed, stop, over, inner[0]}
+                outer = [router, stop, over, *self._outer_tasks(group)]
+                ends = {router, stop, over, inner[0]}
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 self._is_stopping = True
-                is_over = feed.done() and not feed.cancelled() and feed.exception() is None
+                is_over = router.done() and not router.cancelled() and router.exception() is None
                 reason = END_OF_HISTORY if is_over else STOPPED
                 reason = SESSION_OVER if self.session.over.is_set() else reason
                 await _cancel(outer)
@@ -368,8 +368,7 @@ class Live:
         control = ControlServer(self.home, self._answer)
         closing = [] if self._options.speed is None else [self._beside.end_of_day.run()]
         return [
-            group.create_task(self._feed.router.run(), name="router"),
-            *([group.create_task(self._line.run(), name="line")] if self._line else []),
+            group.create_task(self._feed.read(), name="feed"),
             *(
                 group.create_task(alarm_task(name, next_ns, clock, self._tick), name=name)
                 for name, next_ns in alarms.items()
@@ -472,9 +471,7 @@ class Live:
         trading = self._at_work
         inputs.last_bar_ns, inputs.bars = trading.now_ns, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
-        inputs.queue_max = max(
-            one.most for one in (self._desk, self._feed.router, self._broker.work)
-        )
+        inputs.queue_max = max(one.most for one in (self._desk, self._broker.work))
         if self._line is not None:
             line = self._line.session.status()
             inputs.ws_connected, inputs.ws_errors = line.connected, line.errors

@@ -96,10 +96,6 @@ class LiveLine:
         )
         return self._feed
 
-    async def run(self) -> None:
-        """Run the session until cancelled; it ends by itself when the venue refuses for good."""
-        await self.session.run()
-
     async def settle(self) -> None:
         """Return when every recorded bar is on the disk.
 

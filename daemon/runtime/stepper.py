@@ -21,16 +21,16 @@ import msgspec
 from adapters.brokers.paper import PaperBroker
 from daemon.core.commands import Command, take
 from daemon.core.desk import Desk
-from daemon.core.effects import Batch, Cancel, Effect, FillNow, Protect, Submit
+from daemon.core.effects import Batch, Cancel
 from daemon.core.engine import Engine
 from daemon.core.latches import DRAWDOWN
 from daemon.core.supervision import Marks
 from daemon.core.timers import Timers
 from daemon.runtime.at_once import at_once
+from daemon.runtime.dispatch import Dispatch
 from daemon.runtime.lane import Lane, lanes_of
 from daemon.runtime.stepper_state import StepperState
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
-from daemon.runtime.venue import PaperVenue, Venue
 from state import failpoints
 from state.bars import Bar
 from state.entries import (
@@ -40,7 +40,7 @@ from state.entries import (
     EquityMarked,
     PortfolioOpened,
 )
-from state.executions import BrokerEvent, OrderNews
+from state.executions import BrokerEvent
 from state.journal import Sink
 from state.ledger import apply
 from state.orders import Intent
@@ -91,11 +91,9 @@ class Stepper:
         self._observers = tuple(observers)
         self._on_change = on_change
         self._on_mark = on_mark
-        self._refuse = refuse
-        self.venue: Venue = PaperVenue()
-        """Carries effects out; a runner may put a task of its own in between."""
         self._tell_ns = 0
         self.lanes = lanes_of(desk, broker)
+        self.dispatch = Dispatch(desk, self.lanes, sink, self._hear, refuse)
         self._exposed = self._looks = False
         self._dirty = False
         self._moved = True
@@ -174,14 +172,21 @@ class Stepper:
 
     async def commit(self, batch: Batch, now_ns: int) -> None:
         """Record and apply a batch, then carry out its effects."""
+        await self._take(batch)
+        await self._send(now_ns)
+
+    async def _take(self, batch: Batch) -> None:
+        """Record and apply a batch; its effects leave with the next ``_send``."""
         if batch.entries:
-            await self._record(batch.entries, follows=bool(batch.effects))
+            await self._record(batch.entries, follows=False)
             failpoints.hit("batch.applied")
-        for effect in batch.effects:
-            failpoints.hit("effect.leaving")
-            await self._carry_out(effect, now_ns)
-        failpoints.hit("batch.carried_out")
+        self.dispatch.take(batch.effects)
         self._moved = True
+
+    async def _send(self, now_ns: int) -> None:
+        """Carry out the effects of all batches taken, in order."""
+        await self.dispatch.send(now_ns)
+        failpoints.hit("batch.carried_out")
 
     def _settle(self) -> None:
         """Look again at what the fast path may skip, if the portfolio changed."""
@@ -223,7 +228,7 @@ class Stepper:
             for lane, bar in bars:
                 if lane.slots:
                     slippage = self.desk.costs.slippage(lane.series.grid, lane.series.atr)
-                    async for event in self.venue.fills(lane, bar, slippage):
+                    async for event in self.dispatch.venue.fills(lane, bar, slippage):
                         await self._hear(event, now_ns)
 
     @staticmethod
@@ -365,7 +370,8 @@ class Stepper:
             except Exception as error:
                 await self._quarantine(engine, error, now_ns)
                 continue
-            await self.commit(batch, now_ns)
+            await self._take(batch)
+        await self._send(now_ns)
 
     async def _quarantine(self, engine: Engine, error: BaseException, now_ns: int) -> None:
         """Stop asking this engine; its position stays protected, the others live on."""
@@ -390,34 +396,16 @@ class Stepper:
 
     async def _ring_due(self, now_ns: int) -> None:
         """Ring what is due until nothing is: an alarm's consequence may be due at once."""
-        while due := self._timers.due(now_ns):
-            await self.commit(self._timers.ring(due[0], now_ns), now_ns)
-            if due[0].kind in ("end_of_day", "rearm"):
-                await self.mark(now_ns, anew=due[0].kind == "rearm")
+        while self._timers.due(now_ns):
+            while due := self._timers.due(now_ns):
+                await self._take(self._timers.ring(due[0], now_ns))
+                marks = due[0].kind in ("end_of_day", "rearm")
+                if marks or not self.dispatch.has_only_orders():
+                    await self._send(now_ns)  # an order cancelled is due until it is
+                if marks:
+                    await self.mark(now_ns, anew=due[0].kind == "rearm")
+            await self._send(now_ns)
         self._settle()
-
-    # Effects ------------------------------------------------------------------------------------
-
-    async def _carry_out(self, effect: Effect, now_ns: int) -> None:
-        if isinstance(effect, Protect):
-            lane = self.lanes[(effect.symbol, effect.interval_ns)]
-            await self.venue.carry_out(lane, effect, now_ns)
-            return
-        intent = effect.intent
-        lane = self.lanes[(intent.symbol, intent.interval_ns)]
-        if isinstance(effect, Submit) and intent.purpose == "entry" and self._refuse is not None:
-            code = self._refuse(intent)
-            if code is not None:
-                await self._hear(OrderNews(intent.intent_id, "REJECT", code), now_ns)
-                return
-        events = await self.venue.carry_out(lane, effect, now_ns)
-        failpoints.hit("effect.left")
-        for event in events:
-            await self._hear(event, now_ns)
-        if isinstance(effect, Submit) and self.desk.costs.fill_at_close and not intent.is_resting:
-            at_close = FillNow(intent, intent.reference, intent.decided_ns)
-            for event in await self.venue.carry_out(lane, at_close, now_ns):
-                await self._hear(event, now_ns)
 
     # Days and hours -----------------------------------------------------------------------------
 
@@ -489,9 +477,7 @@ class Stepper:
         """Cancel all entries in flight: no bar comes any more that one could have met."""
         for effect in self.desk.cancel_entries("END").effects:
             if isinstance(effect, Cancel):
-                lane = self.lanes[(effect.intent.symbol, effect.intent.interval_ns)]
-                for event in await self.venue.carry_out(lane, effect, NEVER_NS):
-                    await self._hear(event, now_ns)
+                await self.dispatch.cancel_now(effect, now_ns)
 
 
 def _engine_order(wish: Wish) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from adapters.clock import SystemClock
 from adapters.kill_file import KillFile, Order
 from daemon.core.calendar import CivilClock
-from daemon.core.effects import Batch, Submit
 from daemon.core.engine import Engine
+from daemon.runtime.dispatch import Dispatch
 from daemon.runtime.stepper import Stepper
 from state.entries import Entry, HaltSet
 
@@ -39,22 +39,12 @@ def replace(owner: object, name: str, value: object) -> None:
 
 
 def _send_first() -> None:
-    async def sending(self: Stepper, batch: Batch, now_ns: int) -> None:
-        answers = {}
-        for effect in batch.effects:
-            if isinstance(effect, Submit):
-                lane = self.lanes[(effect.intent.symbol, effect.intent.interval_ns)]
-                answers[id(effect)] = await self.venue.carry_out(lane, effect, now_ns)
-        if batch.entries:
-            await self._record(batch.entries)
-        for effect in batch.effects:
-            if id(effect) not in answers:
-                await self._carry_out(effect, now_ns)
-            for event in answers.get(id(effect), ()):
-                await self._hear(event, now_ns)
-        self._moved = True
+    async def sending(self: Dispatch, now_ns: int) -> None:
+        leaving, self._leaving = self._leaving, []
+        for effect in leaving:
+            await self._carry_out(effect, now_ns)
 
-    replace(Stepper, "commit", sending)
+    replace(Dispatch, "send", sending)
 
 
 def _r_stop_in_memory() -> None:

@@ -85,7 +85,7 @@ class Stage(Live):
     def _bring_up(self) -> None:
         super()._bring_up()
         stepper = self._at_work.stepper
-        stepper.venue = Wire(stepper.venue, self._note)
+        stepper.dispatch.venue = Wire(stepper.dispatch.venue, self._note)
 
     async def _step(self, make: Make) -> None:
         instant = make()

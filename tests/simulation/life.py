@@ -124,8 +124,8 @@ class SimulatedDaemon(Live):
     def _bring_up(self) -> None:
         super()._bring_up()
         stepper = self._at_work.stepper
-        wire = Wire(stepper.venue, self._folder / SENT, exits=False)
-        stepper.venue = Gated(wire, self._world, self._loop, self._violated)
+        wire = Wire(stepper.dispatch.venue, self._folder / SENT, exits=False)
+        stepper.dispatch.venue = Gated(wire, self._world, self._loop, self._violated)
 
     def _outer_tasks(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         found = super()._outer_tasks(group)
