@@ -1,11 +1,14 @@
 """How long a frame takes to become a decision in the whole daemon, over a real socket.
 
 ``python -m benchmarks.live_decision`` starts a venue as a process of its own that sends a thousand
-frames a second over loopback: bars that are still forming, and once a second one that is closed.
-The daemon (uvloop, its wall clock sixty times as fast, so that a minute is a second) runs on them
-with every task. Measured is the time from the sending of a closed bar's frame to the desk's
-decision on its strategy's wish, and further to the intent, applied once it is on the disk. The
-floor is a bare client of the same library that receives the same frames, in the same run.
+frames a second over loopback: bars that are still forming, and ten times a second one that is
+closed. The daemon (uvloop, its wall clock six hundred times as fast, so that a minute is a tenth of
+a second) runs on them with every task. Measured is the time from the sending of a closed bar's
+frame to the desk's decision on its strategy's wish, and further to the order that leaves, its
+intent being on the disk. The floor is a bare client of the same library that receives the same
+frames, in the same run. ``--burst 500``: that many symbols close their bars in one go, once a
+second, and every strategy wishes on every second one: from the first frame to the last decision
+and to the last order.
 """
 
 from __future__ import annotations
@@ -25,19 +28,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.clock import SystemClock
-from state.entries import IntentRecorded
 
 if TYPE_CHECKING:
     from daemon.core.desk import Desk
+    from daemon.core.effects import Effect
     from daemon.core.engine import Engine
-    from daemon.runtime.stepper import Stepper
+    from daemon.runtime.dispatch import Dispatch
     from state.bars import Bar
-    from state.entries import Entry
 
-SPEED: Final = 60
+SPEED: Final = 600
+BURST_SPEED: Final = 60
 RATE: Final = 1000
+GRACE_MS: Final = 400
+"""How long the bars of an instant wait for each other, of the real time."""
 WARM: Final = 3
-"""Decisions left out at the start: the first bars load what is loaded once."""
+"""Instants left out at the start: the first bars load what is loaded once."""
 CONFIG: Final = """
 [portfolio]
 id = "bench"
@@ -57,7 +62,7 @@ r_stop = false
 [risk.caps]
 max_order_value = 1_000_000_000
 max_gross_exposure = 1_000_000_000
-max_positions = 10
+max_positions = 1000
 max_positions_per_symbol = 5
 [pacing]
 enabled = false
@@ -66,14 +71,15 @@ reports = false
 [[strategies]]
 name = "talker"
 kind = "talker.py:Talker"
-symbols = ["EURUSD"]
+symbols = {symbols}
 interval = "1m"
 [feed]
 source = "generic"
 warm_up_bars = 0
+bar_grace_ms = {grace_ms}
 clock_skew_ms = 60000
 [[feed.hours]]
-symbols = ["EURUSD"]
+symbols = {symbols}
 start = 00:00:00
 end = "24:00"
 zone = "UTC"
@@ -83,6 +89,16 @@ url = "ws://127.0.0.1:{port}/"
 side = "mid"
 closed = "x"
 volume = "v"
+symbol = "s"
+"""
+INSTRUMENT: Final = """
+[instruments.{symbol}]
+quote_currency = "USD"
+pip = 0.0001
+tick = 0.00001
+lot = 1000
+min_quantity = 1000
+spread_pips = 0.2
 """
 TALKER: Final = '''
 from foliod import Signal, Strategy
@@ -113,6 +129,11 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 start, speed, rate, sent = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0
+symbols = sys.argv[5].split(",")
+
+def bar(symbol, minute, closed, us):
+    prices = {"o": 1.1, "h": 1.1008, "l": 1.0992, "c": 1.1001}
+    return json.dumps({"s": symbol, "t": minute * 1000, **prices, "x": closed, "v": us})
 
 async def send(socket):
     minute, number = None, 0
@@ -123,11 +144,13 @@ async def send(socket):
         now = start + (time.monotonic() - float(sys.argv[4])) * speed
         this = int(now // 60) * 60
         closed = minute is not None and this != minute
-        stamp = (minute if closed else this) * 1000
+        us = time.monotonic_ns() / 1e3
+        if len(symbols) == 1:
+            await socket.send(bar(symbols[0], minute if closed else this, closed, us))
+        elif closed:
+            for one in symbols:
+                await socket.send(bar(one, minute, True, us))
         minute = this
-        bar = {"t": stamp, "o": 1.1, "h": 1.1008, "l": 1.0992, "c": 1.1001, "x": closed}
-        bar["v"] = time.monotonic_ns() / 1e3
-        await socket.send(json.dumps(bar))
 
 async def serve_one(socket):
     try:
@@ -145,63 +168,69 @@ asyncio.run(main())
 
 
 class FastClock:
-    """A wall clock that runs ``SPEED`` times as fast."""
+    """A wall clock that runs ``speed`` times as fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: int) -> None:
         """Begin now."""
+        self.speed = speed
         self.start_s, self.steady_s = SystemClock().now_ns() / 1e9, time.monotonic()
 
     def now_ns(self) -> int:
         """Return the present instant."""
-        passed_s = (time.monotonic() - self.steady_s) * SPEED
+        passed_s = (time.monotonic() - self.steady_s) * self.speed
         return round((self.start_s + passed_s) * 1e9)
 
 
 async def bare(port: int, seconds: float) -> list[float]:
-    """Receive with the library alone; return the microseconds of closed bars."""
+    """Receive with the library alone; return the microseconds of closed bars, the last of each
+    burst."""
     from websockets.asyncio.client import connect
 
-    found = []
+    found: dict[float, float] = {}
     async with connect(f"ws://127.0.0.1:{port}/", compression=None) as line:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             bar = json.loads(await line.recv())
             if bar["x"]:
-                found.append(time.monotonic_ns() / 1e3 - bar["v"])
-    return found
+                found[bar["v"]] = time.monotonic_ns() / 1e3 - bar["v"]
+    return list(found.values())
 
 
 async def daemon(folder: Path, clock: FastClock, seconds: float) -> tuple[list[float], list[float]]:
-    """Run the daemon; return the microseconds to decisions and to durable intents."""
+    """Run the daemon; return the microseconds to the last decision and order of each instant."""
     from config.load import load
     from daemon.core.desk import Desk
+    from daemon.core.effects import Submit
     from daemon.live import Live, LiveOptions
-    from daemon.runtime.stepper import Stepper
+    from daemon.runtime.dispatch import Dispatch
 
-    decided: list[float] = []
-    durable: list[float] = []
-    sent_us = 0.0
-    decide, adopt = Desk.decide, Stepper.adopt
+    decided: dict[float, float] = {}
+    left: dict[float, float] = {}
+    sent_us: dict[int, float] = {}
+    decide, carry_out = Desk.decide, Dispatch._carry_out
 
     def timed_decide(desk: Desk, engine: Engine, bar: Bar, *given: Any) -> Any:  # noqa: ANN401
-        nonlocal sent_us
         batch = decide(desk, engine, bar, *given)
-        sent_us = bar.volume
-        decided.append(time.monotonic_ns() / 1e3 - sent_us)
+        sent_us[given[-1]] = bar.volume
+        decided[bar.volume] = time.monotonic_ns() / 1e3 - bar.volume
         return batch
 
-    def timed_adopt(stepper: Stepper, seq: int, entry: Entry) -> None:
-        adopt(stepper, seq, entry)
-        if isinstance(entry, IntentRecorded):
-            durable.append(time.monotonic_ns() / 1e3 - sent_us)
+    async def timed_carry_out(self: Dispatch, effect: Effect, now_ns: int) -> None:
+        if isinstance(effect, Submit) and effect.intent.purpose == "entry":
+            us = sent_us[effect.intent.decided_ns]
+            left[us] = time.monotonic_ns() / 1e3 - us
+        await carry_out(self, effect, now_ns)
 
-    for where, name, what in ((Desk, "decide", timed_decide), (Stepper, "adopt", timed_adopt)):
+    for where, name, what in (
+        (Desk, "decide", timed_decide),
+        (Dispatch, "_carry_out", timed_carry_out),
+    ):
         setattr(where, name, what)
     options = LiveOptions(1.0, folder / "control", "", io.StringIO(), lambda _: None, folder)
     live = Live(load([folder / "foliod.toml"], {}), options, clock)
     asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
     await live.run()
-    return decided[WARM:], durable[WARM:]
+    return list(decided.values())[WARM:], list(left.values())[WARM:]
 
 
 def _row(name: str, values: list[float]) -> str:
@@ -219,28 +248,38 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live_decision", description=__doc__)
     parser.add_argument("--seconds", type=float, default=90)
+    parser.add_argument("--burst", type=int, default=1, metavar="SYMBOLS")
     given = parser.parse_args()
-    clock = FastClock()
-    arguments = [str(clock.start_s), str(SPEED), str(RATE), str(clock.steady_s)]
+    clock = FastClock(SPEED if given.burst == 1 else BURST_SPEED)
+    symbols = [f"SYM{number:03d}" for number in range(given.burst)]
+    facts = [str(clock.start_s), str(clock.speed), str(RATE), str(clock.steady_s)]
     venue = subprocess.Popen(
-        [sys.executable, "-c", VENUE, *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", VENUE, *facts, ",".join(symbols)], stdout=subprocess.PIPE, text=True
     )
     assert venue.stdout is not None
     port = int(venue.stdout.readline())
     try:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            (folder / "foliod.toml").write_text(CONFIG.format(folder=folder, port=port))
+            names = json.dumps(symbols)
+            text = CONFIG.format(
+                folder=folder,
+                port=port,
+                symbols=names,
+                grace_ms=min(60_000, clock.speed * GRACE_MS),
+            )
+            text += "".join(INSTRUMENT.format(symbol=one) for one in symbols)
+            (folder / "foliod.toml").write_text(text)
             (folder / "talker.py").write_text(TALKER)
             floor = uvloop.run(bare(port, given.seconds / 3))
-            decided, durable = uvloop.run(daemon(folder, clock, given.seconds))
+            decided, left = uvloop.run(daemon(folder, clock, given.seconds))
     finally:
         venue.kill()
     print("| closed bar's frame to | samples | p50 us | p99 us | max us |")
     print("|---|---:|---:|---:|---:|")
     print(_row("a bare client's JSON", floor))
     print(_row("the desk's decision", decided))
-    print(_row("the intent, on the disk", durable))
+    print(_row("the order, its intent on the disk", left))
 
 
 if __name__ == "__main__":

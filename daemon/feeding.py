@@ -1,8 +1,8 @@
 """Feeding a portfolio: instants of recorded history at a pace, or bars of a live feed as they come.
 
-Nothing here decides. A bar of a live feed is recorded right before it is stepped; bars that close
-at one instant are stepped together, the last of them waited for no longer than the feed's grace. A
-bar that comes later than that is stepped alone, at the instant at which it came.
+Nothing here decides. A bar of a live feed is on the disk before any entry that is decided from it;
+bars that close at one instant are stepped together, the last of them waited for no longer than the
+feed's grace. A bar that comes later than that is stepped alone, at the instant at which it came.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from daemon.runtime.run_log import RunLog
 from daemon.runtime.tasks.clocks import RunClock
 from daemon.trading import Trading
 from state.entries import BarsRefused
-from state.errors import FeedError, JournalError
 from state.units import NEVER_NS, SECOND_NS, utc_text
 
 REFUSED: Final = "refused"
@@ -155,7 +154,7 @@ class LiveFeed:
         }
         self._waiting: dict[tuple[str, int], BarClosed] = {}
         self._close_ns = 0
-        self._unsynced = False
+        self._is_taken = True
         self._refused: dict[tuple[str, str], tuple[int, str]] = {}
         self._alerts: dict[str, Alert] = {}
 
@@ -173,11 +172,7 @@ class LiveFeed:
         await self._session.run()
 
     async def run(self) -> None:
-        """Bring what the session tells to the desk until cancelled: task *router*.
-
-        Raises:
-            JournalError: a bar cannot be recorded, so nothing may be decided from it.
-        """
+        """Bring what the session tells to the desk until cancelled: task *router*."""
         for number, instant in enumerate(self._left):
             await self._step(partial(_same, instant))
             later = self._left[number + 1 :]
@@ -201,19 +196,6 @@ class LiveFeed:
                     return await self._session.next_event()
         return await self._session.next_event()
 
-    async def settle(self) -> None:
-        """Return when every bar that was recorded is on the disk.
-
-        Raises:
-            JournalError: the disk does not take it.
-        """
-        if self._unsynced:
-            self._unsynced = False
-            try:
-                await asyncio.to_thread(self._recorder.sync)
-            except OSError as problem:
-                raise JournalError(f"recorded bars cannot be written: {problem}") from problem
-
     # Bars ---------------------------------------------------------------------------------------
 
     async def _take(self, closed: BarClosed) -> None:
@@ -221,6 +203,7 @@ class LiveFeed:
         if key not in self._lanes:
             # The feed's own interval, of which engines see only coarser bars: kept for a restart.
             self._record(closed, close_ns)
+            self._write()
             return
         if close_ns != self._close_ns and self._waiting:
             await self._flush()
@@ -238,13 +221,15 @@ class LiveFeed:
         await self._step_now([waiting[key] for key in sorted(waiting)], self._close_ns)
 
     async def _step_now(self, bars: list[BarClosed], close_ns: int) -> None:
-        """Record bars at the instant at which they are stepped, and step them."""
+        """Step bars; they are recorded at the instant at which they were stepped."""
         await self._step(partial(self._made, bars, close_ns))
+        self._write()
         self._clock.stepped(self._trading.now_ns, NEVER_NS)
         await self._tell()
 
     def _made(self, bars: list[BarClosed], close_ns: int) -> Instant:
-        """Record bars and make their instant, at the desk: nothing comes in between."""
+        """Take note of bars for the recording and make their instant, at the desk: nothing comes in
+        between. They are on the disk before any entry that is decided from them."""
         now_ns = close_ns
         if close_ns <= self._trading.at_ns:
             # Late: its instant is over, and with it all that was decided then.
@@ -256,11 +241,17 @@ class LiveFeed:
         )
 
     def _record(self, closed: BarClosed, now_ns: int) -> None:
-        try:
-            self._recorder.add(msgspec.structs.replace(closed, at_ns=now_ns))
-        except FeedError as problem:
-            raise JournalError(str(problem)) from problem
-        self._unsynced = True
+        self._recorder.put(msgspec.structs.replace(closed, at_ns=now_ns))
+
+    def _write(self) -> None:
+        """Record what was stepped, where no entry has had it recorded yet.
+
+        When the disk does not take it the journal's writer is given a reason to find that out: it
+        waits for the disk, and there are no entries meanwhile.
+        """
+        was_taken, self._is_taken = self._is_taken, self._recorder.write()
+        if was_taken and not self._is_taken:
+            self._trading.writer.submit(())
 
     # Everything else ----------------------------------------------------------------------------
 

@@ -245,8 +245,9 @@ class Live:
         """Record that this process goes on, and make the tasks' parts."""
         trading = self._at_work
         write_atomically(self.home / CONFIG, self._options.config_text.encode())
-        before = self._line.settle if self._line else None
-        await trading.begin_run(self._disk.durable, before)
+        if self._line is not None:
+            trading.writer.inputs = self._line.sync
+        await trading.begin_run(self._disk.durable)
         self._manifest("running", "")
         self._run_clock = self._clock_of_run()
         self._desk = SerialTask()

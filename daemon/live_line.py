@@ -96,14 +96,13 @@ class LiveLine:
         )
         return self._feed
 
-    async def settle(self) -> None:
-        """Return when every recorded bar is on the disk.
+    def sync(self) -> None:
+        """Return when every bar stepped so far is on the disk; called by the journal's writer.
 
         Raises:
-            JournalError: the disk does not take it.
+            OSError: the disk does not take it.
         """
-        if self._feed is not None:
-            await self._feed.settle()
+        self._recorder.sync()
 
     def close(self) -> None:
         """Close the recording."""

@@ -306,16 +306,12 @@ class Trading:
                 " it had"
             )
 
-    async def begin_run(
-        self, wait: Wait | None = None, before: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    async def begin_run(self, wait: Wait | None = None) -> None:
         """Record that this process goes on, after a snapshot of what it found.
 
         ``wait`` waits for the disk from now on, and the writer waits a full disk out; None: this
-        thread waits, and a full disk is a failure. ``before`` is awaited before entries are
-        written.
+        thread waits, and a full disk is a failure.
         """
-        self._sink.before = before
         if wait is not None:
             self._sink.wait = wait
             self.writer.retry = True
@@ -402,6 +398,7 @@ class Trading:
 
     async def snapshot(self) -> None:
         """Keep the state of this moment, between two instants; durable when it returns."""
+        await self._sink.settle()
         parts, portfolio = self._parts, self.core.portfolio
         work = Work(
             config_hash=self.config_hash,

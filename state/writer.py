@@ -18,6 +18,7 @@ damage the database of a finished run.
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import threading
 from collections import deque
@@ -102,7 +103,9 @@ class Writer:
     """The writer of one database. Construct it, submit, close it; hold the folder's lock.
 
     Every method may be called from any thread. ``seq`` is the number of the last durable entry,
-    ``retry`` whether a full disk and an IO error are waited out (it may be changed), ``blocked``
+    ``retry`` whether a full disk and an IO error are waited out, ``inputs`` what puts on the disk
+    what entries were decided from (both may be set; the writer's thread calls it before each
+    transaction, and an OSError of it is one of the disk), ``blocked``
     what holds the disk up (None: nothing), ``steps`` how many transactions were tried, ``is_idle``
     whether nothing waits.
     """
@@ -146,6 +149,7 @@ class Writer:
             self._connection.close()
             raise
         self.retry = retry
+        self.inputs: Callable[[], None] = _nothing
         self._on_blocked, self._on_unblocked = on_blocked, on_unblocked
         self.blocked: Blocked | None = None
         self.steps = 0
@@ -306,7 +310,7 @@ class Writer:
             try:
                 self._write(transaction)
                 break
-            except sqlite3.Error as problem:
+            except (sqlite3.Error, OSError) as problem:
                 if not self.retry or not _may_pass(problem):
                     raise
                 self._roll_back()
@@ -321,12 +325,12 @@ class Writer:
             self.blocked = None
             self._on_unblocked()
 
-    def _block(self, problem: sqlite3.Error, pause_s: float) -> None:
+    def _block(self, problem: sqlite3.Error | OSError, pause_s: float) -> None:
         """Say what holds the disk up, once for each time that it does."""
-        before = self.blocked
+        before, name = self.blocked, _name(problem)
         text = (
-            f"the journal {self.path} cannot be written for now: {problem}"
-            f" ({problem.sqlite_errorname}). {self._remedy(problem.sqlite_errorname)}. Nothing is"
+            f"{self._what(problem)} cannot be written for now: {problem} ({name})."
+            f" {self._remedy(name)}. Nothing is"
             f" lost: entries up to {self.seq} are safe, later ones wait and are tried again"
         )
         attempts, waited_s = (before.attempts, before.waited_s) if before else (0, 0.0)
@@ -337,6 +341,7 @@ class Writer:
     def _write(self, transaction: _Transaction) -> None:
         execute = self._connection.execute
         failpoints.hit("writer.taken")
+        self.inputs()
         execute("BEGIN IMMEDIATE")
         failpoints.hit("writer.begun")
         self._connection.executemany(_JOURNAL, transaction.rows)
@@ -413,19 +418,26 @@ class Writer:
         )
         if isinstance(problem, FoliodError):
             return type(problem)(f"{problem}. {tail}")
-        name = getattr(problem, "sqlite_errorname", type(problem).__name__)
+        name = _name(problem)
         return JournalError(
-            f"the journal {self.path} cannot be written: {problem} ({name})."
+            f"{self._what(problem)} cannot be written: {problem} ({name})."
             f" {self._remedy(name)}. {tail}"
         )
 
+    def _what(self, problem: BaseException) -> str:
+        if isinstance(problem, OSError):
+            return f"the bars that entries of {self.path} were decided from"
+        return f"the journal {self.path}"
+
     def _remedy(self, name: str) -> str:
-        if name == "SQLITE_FULL":
+        if name in ("SQLITE_FULL", "ENOSPC"):
             return f"Free space on the disk that holds {self.path.parent}"
-        if name.startswith("SQLITE_IOERR"):
+        if name == "EIO" or name.startswith("SQLITE_IOERR"):
             return "Check the disk, the kernel's log and the limits on file size"
         if name == "SQLITE_BUSY":
             return "Find the other process that writes to it, there must be none"
+        if name.startswith("E"):
+            return "Check that its folder is there, and may be written to"
         return "Run `foliod verify`"
 
     def _last(self) -> tuple[int, bytes]:
@@ -466,10 +478,21 @@ def _has_log(path: Path) -> bool:
         return False
 
 
-def _may_pass(problem: sqlite3.Error) -> bool:
+def _may_pass(problem: sqlite3.Error | OSError) -> bool:
     """Whether a disk can get over it, so that the same transaction may be written later."""
-    name = getattr(problem, "sqlite_errorname", "")
-    return name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")
+    name = _name(problem)
+    return isinstance(problem, OSError) or name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")
+
+
+def _name(problem: BaseException) -> str:
+    """Return the name that SQLite or the system has for an error, or that of its class."""
+    if isinstance(problem, OSError):
+        return errno.errorcode.get(problem.errno or 0, type(problem).__name__)
+    return str(getattr(problem, "sqlite_errorname", type(problem).__name__))
+
+
+def _nothing() -> None:
+    """Put nothing on the disk: entries were decided from what is there already."""
 
 
 def _copy(error: FoliodError) -> FoliodError:

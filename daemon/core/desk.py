@@ -73,7 +73,7 @@ class Desk:
         self.clock = clock
         self.costs = costs
         intervals = {engine.key: engine.interval_ns for engine in engines}
-        self.valuation = Valuation(portfolio, market, costs, intervals)
+        self.valuation = Valuation(portfolio, market, costs, intervals, worst_case=worst_case)
         self.plans = Plans(portfolio, market, self.valuation, self.engines, clock, end_of_day)
         self._gates = tuple(gates)
         self._watches = tuple(watches)
@@ -129,6 +129,7 @@ class Desk:
         if accepted and intent.intent_id not in portfolio.orders:
             batch.entries.append(IntentRecorded(now_ns, intent))
             batch.effects.append(Submit(intent))
+        self.valuation.decided(intent if batch.effects else None, len(batch.entries))
         return batch
 
     def _question(
@@ -157,6 +158,7 @@ class Desk:
         )  # fmt: skip
         intent = msgspec.structs.replace(intent, lots=sizing.lots)
         stats = portfolio.days.get(day)
+        standing = valuation.standing(now_ns)
         question = Question(
             now_ns=now_ns,
             day=day,
@@ -170,17 +172,17 @@ class Desk:
             portfolio=portfolio,
             sizing=sizing,
             order_value=valuation.order_value(engine.symbol, sizing.lots, intent.reference, now_ns),
-            gross_exposure=valuation.gross_exposure(now_ns),
-            positions=valuation.in_flight(),
-            positions_symbol=valuation.in_flight(engine.symbol),
+            gross_exposure=None if standing.gross is None else money(repr(standing.gross)),
+            positions=standing.count,
+            positions_symbol=standing.by_symbol.get(engine.symbol, 0),
             has_rate=rate is not None,
             true_range=series.true_range,
             atr_before=series.atr_before if series.count > ATR_BARS else 0.0,
             bar_age_ns=now_ns - series.last_ns,
             rate_age_ns=rate_age,
             realised_r=stats.r if stats else 0.0,
-            open_r=valuation.open_r(now_ns),
-            worst_r=valuation.worst_r(now_ns) if self._worst_case else 0.0,
+            open_r=standing.open_r,
+            worst_r=standing.worst_r,
             this_worst_r=valuation.intent_worst_r(intent) if self._worst_case else 0.0,
         )
         return intent, question

@@ -7,6 +7,7 @@ due at T rings after the bars closing at T, in (instant, name) order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from daemon.core.desk import Desk
@@ -69,9 +70,9 @@ class Timers:
     def next_ns(self) -> int:
         """Return the instant of the next alarm, NEVER_NS when there is none."""
         portfolio = self._desk.portfolio
-        first = self._end_of_day_ns
+        first, leaving = self._end_of_day_ns, self._leaving()
         for key, position in portfolio.positions.items():
-            if position.time_stop_ns < first and not self._desk.has_exit(position.trade_id):
+            if position.time_stop_ns < first and position.trade_id not in leaving:
                 first = position.time_stop_ns
             first = min(first, self._widening_ns(key, position))
         for order in portfolio.orders.values():
@@ -89,10 +90,26 @@ class Timers:
         """Return the alarms due at or before this instant, in (instant, name) order."""
         return sorted(one for one in self._all() if one.due_ns <= now_ns)
 
+    def next_due(self, now_ns: int) -> list[Due]:
+        """Return what rings next: the first alarm due, and all time-stops with it if it is one.
+
+        Time-stops of one instant follow each other, and ringing one changes nothing for the next.
+        """
+        due = self.due(now_ns)
+        if not due or due[0].kind != "time_stop":
+            return due[:1]
+        return list(takewhile(lambda one: one[0::2] == due[0][0::2], due))
+
+    def _leaving(self) -> set[str]:
+        """Return the trades whose exit is in flight."""
+        orders = self._desk.portfolio.orders.values()
+        return {one.intent.trade_id for one in orders if one.intent.purpose == "exit"}
+
     def _all(self) -> list[Due]:
         desk, found = self._desk, [Due(self._end_of_day_ns, "end_of_day", "end_of_day", "")]
+        leaving = self._leaving()
         for key, position in desk.portfolio.positions.items():
-            if position.time_stop_ns < NEVER_NS and not desk.has_exit(position.trade_id):
+            if position.time_stop_ns < NEVER_NS and position.trade_id not in leaving:
                 found.append(Due(position.time_stop_ns, f"time_stop/{key}", "time_stop", key))
             found.append(Due(self._widening_ns(key, position), f"widen/{key}", "widen", key))
         for order in desk.portfolio.orders.values():

@@ -14,17 +14,65 @@ from state.portfolio import Portfolio, Position, engine_key
 from state.units import money
 
 
+class Standing:
+    """All that is open or in flight at an instant, after entry ``seq``, for the gates to look at.
+
+    ``gross`` is the value of all positions at the last prices and of all entry orders at their
+    references, base currency, None where a price or rate is missing. ``count`` is how many engines
+    have a position or an entry order in flight, ``by_symbol`` the same of each symbol. ``open_r``
+    sums P&L at mark / initial risk over positions. ``worst_r`` sums min(0, R at the stop after
+    costs) over positions and unfilled entry orders, these from their trigger or deciding close
+    after costs; fees are left out. It is 0 where nobody asks for the worst case.
+
+    An accepted order is added to it: five hundred wishes of one instant look at what is open once.
+    """
+
+    __slots__ = ("_keys", "by_symbol", "count", "gross", "now_ns", "open_r", "seq", "worst_r")
+
+    def __init__(self, now_ns: int, seq: int) -> None:
+        """Begin with nothing open."""
+        self.now_ns = now_ns
+        self.seq = seq
+        self.gross: float | None = 0.0
+        self.count = 0
+        self.by_symbol: dict[str, int] = {}
+        self.open_r = self.worst_r = 0.0
+        self._keys: set[str] = set()
+
+    def add(self, key: str, symbol: str, value: float | None) -> None:
+        """Add a position or an order of an engine and its value."""
+        if value is None or self.gross is None:
+            self.gross = None
+        else:
+            self.gross += value
+        if key not in self._keys:
+            self._keys.add(key)
+            self.count += 1
+            self.by_symbol[symbol] = self.by_symbol.get(symbol, 0) + 1
+
+
 class Valuation:
     """Values one portfolio on one market."""
 
     def __init__(
-        self, portfolio: Portfolio, market: Market, costs: Costs, intervals: Mapping[str, int]
+        self,
+        portfolio: Portfolio,
+        market: Market,
+        costs: Costs,
+        intervals: Mapping[str, int],
+        *,
+        worst_case: bool = False,
     ) -> None:
-        """Look at these; nothing is copied. ``intervals`` (ns) are those of the engines, by key."""
+        """Look at these; nothing is copied. ``intervals`` (ns) are those of the engines, by key.
+
+        ``worst_case``: what stands is looked at for its worst R too.
+        """
         self._portfolio = portfolio
         self._intervals = intervals
         self._market = market
         self._costs = costs
+        self._worst_case = worst_case
+        self._standing = Standing(-1, -1)
 
     def _rate(self, symbol: str, now_ns: int, otherwise: Decimal) -> float:
         currency = self._market.by_symbol[symbol][0].grid.instrument.quote_currency
@@ -41,10 +89,6 @@ class Valuation:
         rate = self._rate(position.symbol, now_ns, position.entry_rate)
         return (last[0] - entry) * position.side * position.lots * grid.unit * rate
 
-    def open_r(self, now_ns: int) -> float:
-        """Return the sum over open positions of P&L at mark / initial risk, without exit costs."""
-        return self.marked(now_ns)[1]
-
     def total_open_pnl(self, now_ns: int) -> float:
         """Return the P&L at mark of all open positions."""
         return self.marked(now_ns)[0]
@@ -59,28 +103,37 @@ class Valuation:
                 total_r += pnl / float(position.initial_risk)
         return total, total_r
 
-    def gross_exposure(self, now_ns: int) -> Decimal | None:
-        """Value all positions and entry orders in flight; None where a price or rate is missing.
+    def standing(self, now_ns: int) -> Standing:
+        """Return what stands at this instant: as it was kept up, or looked at anew."""
+        standing, portfolio = self._standing, self._portfolio
+        if standing.now_ns != now_ns or standing.seq != portfolio.seq:
+            self._standing = standing = Standing(now_ns, portfolio.seq)
+            for key, position in portfolio.positions.items():
+                last = self._market.last(position.symbol)
+                value = self._value(position.symbol, position.lots, last and last[0], now_ns)
+                standing.add(key, position.symbol, value)
+                if self._worst_case:
+                    standing.worst_r += min(0.0, self._position_worst_r(position, now_ns))
+            for order in portfolio.orders.values():
+                if order.intent.purpose == "entry":
+                    self._add(standing, order.intent, order.filled)
+            standing.open_r = self.marked(now_ns)[1]
+        return standing
 
-        What is open counts at the last price; what an order may still fill counts at its reference.
-        """
-        total = 0.0
-        for position in self._portfolio.positions.values():
-            last = self._market.last(position.symbol)
-            value = self._value(position.symbol, position.lots, last and last[0], now_ns)
-            if value is None:
-                return None
-            total += value
-        for order in self._portfolio.orders.values():
-            intent = order.intent
-            if intent.purpose != "entry":
-                continue
-            lots = intent.lots - order.filled
-            value = self._value(intent.symbol, lots, intent.reference, now_ns)
-            if value is None:
-                return None
-            total += value
-        return money(repr(total))
+    def decided(self, intent: Intent | None, entries: int) -> None:
+        """Keep up what stands: so many entries follow next, which add this order or none."""
+        standing = self._standing
+        standing.seq += entries
+        if intent is not None:
+            self._add(standing, intent, 0)
+
+    def _add(self, standing: Standing, intent: Intent, filled: int) -> None:
+        """Add an entry order: what it may still fill counts at its reference, its risk at worst."""
+        lots = intent.lots - filled
+        value = self._value(intent.symbol, lots, intent.reference, standing.now_ns)
+        standing.add(engine_key(intent.symbol, intent.strategy), intent.symbol, value)
+        if self._worst_case and not filled:
+            standing.worst_r += min(0.0, self.intent_worst_r(intent))
 
     def order_value(self, symbol: str, lots: int, price: float, now_ns: int) -> Decimal | None:
         """Value one order; None where the rate is missing."""
@@ -93,19 +146,6 @@ class Valuation:
         if rate is None or price is None:
             return None
         return lots * grid.unit * price * float(rate)
-
-    def worst_r(self, now_ns: int) -> float:
-        """Sum min(0, R at the stop after costs) over open positions and entry orders in flight.
-
-        An unfilled order counts from its trigger or deciding close after costs; fees are left out.
-        """
-        total = 0.0
-        for position in self._portfolio.positions.values():
-            total += min(0.0, self._position_worst_r(position, now_ns))
-        for order in self._portfolio.orders.values():
-            if order.intent.purpose == "entry" and order.filled == 0:
-                total += min(0.0, self.intent_worst_r(order.intent))
-        return total
 
     def _position_worst_r(self, position: Position, now_ns: int) -> float:
         if position.stop_ticks is None or not position.initial_risk:
@@ -134,13 +174,3 @@ class Valuation:
             return 0.0
         out = stop - intent.side * (grid.half_spread + intent.slippage)
         return (out - fill) * intent.side / risk
-
-    def in_flight(self, symbol: str | None = None) -> int:
-        """Count engines with an open position or an entry order in flight (of one symbol)."""
-        keys = set(self._portfolio.positions)
-        for order in self._portfolio.orders.values():
-            if order.intent.purpose == "entry":
-                keys.add(engine_key(order.intent.symbol, order.intent.strategy))
-        if symbol is None:
-            return len(keys)
-        return sum(1 for key in keys if key.rpartition("/")[0] == symbol)

@@ -47,10 +47,6 @@ class Dispatch:
         """Take effects whose entries are recorded; they leave with the next ``send``."""
         self._leaving += effects
 
-    def has_only_orders(self) -> bool:
-        """Say whether all that is to leave are orders: their intents are in the portfolio."""
-        return all(isinstance(one, Submit) for one in self._leaving)
-
     async def send(self, now_ns: int) -> None:
         """Let all leave that was taken, after one wait for the disk where orders do.
 

@@ -5,7 +5,7 @@ Nothing here writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +17,11 @@ from state.writer import Written
 
 
 class Recorder(Protocol):
-    """What makes entries durable. ``retry``: a full disk is waited out."""
+    """What makes entries durable. ``retry``: a full disk is waited out. ``inputs``: what they were
+    decided from is on the disk when it returns, which is asked for first."""
 
     retry: bool
+    inputs: Callable[[], None]
 
     @property
     def seq(self) -> int:
@@ -69,6 +71,7 @@ class _Nowhere:
         self.seq = seq
         self.steps = 0
         self.retry = False
+        self.inputs: Callable[[], None] = _nothing
         self.is_idle = True
 
     def submit(self, entries: Sequence[Entry]) -> Written:
@@ -85,3 +88,7 @@ class _Nowhere:
         written = Written()
         written.set_result(self.seq)
         return written
+
+
+def _nothing() -> None:
+    pass

@@ -180,9 +180,7 @@ class DurableSink:
     ) -> None:
         """Go on after entry ``seq``; ``adopt`` applies an entry of the tail that nobody decides."""
         self.wait: Wait = wait_here
-        self.before: Callable[[], Awaitable[None]] | None = None
-        """Awaited before entries go to the writer: what they were decided from is on the disk."""
-        self._on_its_way: Written | None = None
+        self._gathered: list[Entry] = []
         self._writer = writer
         self.tail = deque(tail)
         self._adopt = adopt
@@ -206,8 +204,8 @@ class DurableSink:
     async def extend(self, entries: Sequence[Entry], *, follows: bool = True) -> int:
         """Record entries that belong together and return the number of the last one.
 
-        The disk is waited for where something ``follows`` from them, else by ``settle``: what was
-        given to the writer before something is on the disk before it.
+        The disk is waited for where something ``follows`` from them, else they are gathered for
+        ``settle``: the entries of an instant are one write.
 
         Raises:
             JournalError: they cannot be written, or are not those that the journal has.
@@ -218,23 +216,21 @@ class DurableSink:
             while rest and self.tail:
                 self._hold(rest.pop(0))
         if rest:
-            if self.before is not None:
-                await self.before()
-            self._on_its_way = self._writer.submit(rest)
+            self._gathered += rest
             if follows:
                 await self.settle()
             self.seq += len(rest)
         return self.seq
 
     async def settle(self) -> None:
-        """Wait for what is on its way to the disk.
+        """Write what was gathered and wait for the disk.
 
         Raises:
             JournalError: it cannot be written.
         """
-        written, self._on_its_way = self._on_its_way, None
-        if written is not None:
-            await self.wait(written)
+        if self._gathered:
+            entries, self._gathered = self._gathered, []
+            await self.wait(self._writer.submit(entries))
 
     def refusal(self, intent: Intent) -> str | None:
         """Return why an order was not sent in the past, None when it was or is yet to be sent."""

@@ -396,15 +396,14 @@ class Stepper:
 
     async def _ring_due(self, now_ns: int) -> None:
         """Ring what is due until nothing is: an alarm's consequence may be due at once."""
-        while self._timers.due(now_ns):
-            while due := self._timers.due(now_ns):
-                await self._take(self._timers.ring(due[0], now_ns))
-                marks = due[0].kind in ("end_of_day", "rearm")
-                if marks or not self.dispatch.has_only_orders():
-                    await self._send(now_ns)  # an order cancelled is due until it is
-                if marks:
-                    await self.mark(now_ns, anew=due[0].kind == "rearm")
+        while group := self._timers.next_due(now_ns):
+            marks = False
+            for due in group:
+                await self._take(self._timers.ring(due, now_ns))
+                marks = due.kind in ("end_of_day", "rearm")
             await self._send(now_ns)
+            if marks:
+                await self.mark(now_ns, anew=group[0].kind == "rearm")
         self._settle()
 
     # Days and hours -----------------------------------------------------------------------------

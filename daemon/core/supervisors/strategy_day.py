@@ -5,13 +5,16 @@ The day's R is realised R only, over all symbols of the strategy; the count is o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import islice
+from operator import attrgetter
 
 from daemon.core.latches import R_TIE, STRATEGY_R_STOP, STRATEGY_WIN_LOCK, in_force
 from daemon.core.supervision import NOTHING, Marks, Question
 from daemon.core.wording import r_text
 from state.entries import Entry, HaltSet
-from state.portfolio import Portfolio
+from state.portfolio import CountedEntry, Portfolio
 from state.verdicts import Verdict
 
 
@@ -23,15 +26,32 @@ def _is_latched(question: Question, prefix: str) -> bool:
     return halt is not None and in_force(halt, question.now_ns, question.day)
 
 
-def _trades(portfolio: Portfolio, strategy: str, day: int) -> int:
-    """Count the strategy's counted entries of the day, newest first; their days never go back."""
-    count = 0
-    for entry in reversed(portfolio.counted):
-        if entry.day < day:
-            break
-        if entry.strategy == strategy and entry.day == day:
-            count += 1
-    return count
+_day = attrgetter("day")
+
+
+class _Counts:
+    """How many entries of a trading day count, by strategy: looked at once, then kept up.
+
+    What the ledger counts only grows at its end; where an entry was taken out, all is counted anew.
+    """
+
+    def __init__(self) -> None:
+        self._day = self._seen = -1
+        self._last: CountedEntry | None = None
+        self._counts: dict[str, int] = {}
+
+    def of(self, portfolio: Portfolio, strategy: str, day: int) -> int:
+        counted, seen = portfolio.counted, self._seen
+        is_longer = 0 < seen <= len(counted) and counted[seen - 1] is self._last
+        if day != self._day or not is_longer:
+            self._day, self._counts = day, {}
+            seen = bisect_left(counted, day, key=_day)
+        for entry in islice(counted, seen, None):
+            if entry.day == day:
+                self._counts[entry.strategy] = self._counts.get(entry.strategy, 0) + 1
+        self._seen = len(counted)
+        self._last = counted[-1] if counted else None
+        return self._counts.get(strategy, 0)
 
 
 class StrategyDay:
@@ -46,6 +66,7 @@ class StrategyDay:
         self._trades = trades_per_day
         self._r_stop = r_stop
         self._win_lock = win_lock_r
+        self._counts = _Counts()
         self._trades_limit = "off" if trades_per_day is None else f"{trades_per_day} trades"
         self._r_limit = "off" if r_stop is None else r_text(r_stop)
         self._lock_limit = "off" if win_lock_r is None else r_text(win_lock_r)
@@ -54,7 +75,7 @@ class StrategyDay:
     def ask(self, question: Question) -> Verdict:
         """Answer ``STRATEGY_TRADES``, ``_R_STOP``, ``_WIN_LOCK`` or ``STRATEGY_WITHIN``."""
         portfolio = question.portfolio
-        trades = _trades(portfolio, question.strategy, question.day)
+        trades = self._counts.of(portfolio, question.strategy, question.day)
         if self._trades is not None and trades >= self._trades:
             return self._denied("STRATEGY_TRADES", f"{trades} trades", self._trades_limit)
         stats = portfolio.days.get(question.day)

@@ -488,8 +488,8 @@ def test_worst_case_uses_the_atr_of_the_trades_own_bars() -> None:
     """
     fine = [bar(EIGHT + n * MINUTE_NS, 1.1, 1.1, 1.1, 1.1, minutes=1) for n in range(10)]
     scripts = [hand({0: Signal(1, stop=1.0)}), hand({}, "fine", interval_ns=MINUTE_NS)]
-    scene = Scene([eurusd()], scripts)
+    scene = Scene([eurusd()], scripts, worst_case=True)
     scene.step({"EURUSD": [*fine, one(0, 1.1, 1.25, 0.95, 1.1), flat(1)]})
     slippage = 0.3 * 13 / 14 / 1000  # ATR after the flat bar 08:05
     worst = -(0.10033 + 0.00003 + slippage) / 0.10033
-    assert scene.desk.valuation.worst_r(EIGHT + 2 * M5) == pytest.approx(worst, abs=1e-9)
+    assert scene.desk.valuation.standing(EIGHT + 2 * M5).worst_r == pytest.approx(worst, abs=1e-9)

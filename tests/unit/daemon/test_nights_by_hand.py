@@ -285,9 +285,9 @@ def test_nothing_is_widened_unasked() -> None:
 
 def test_the_worst_case_counts_the_widened_stop() -> None:
     """R1: (1.05900 - 0.00013 - 1.10013) / 0.03013 = -1.3694 R; it was -1.0043."""
-    run = scene(held(), [*MONDAY, at("2017-01-02 20:00")])
+    run = scene(held(), [*MONDAY, at("2017-01-02 20:00")], worst_case=True)
 
-    worst = run.desk.valuation.worst_r(ns("2017-01-02 20:05"))
+    worst = run.desk.valuation.standing(ns("2017-01-02 20:05")).worst_r
     assert worst == pytest.approx(-0.04126 / 0.03013, abs=1e-9)
 
 
