@@ -15,7 +15,9 @@ COPY state state
 RUN /opt/foliod/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home foliod \
+RUN groupadd --gid 10001 foliod \
+    && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --no-log-init \
+        --shell /usr/sbin/nologin foliod \
     && install -d -o foliod -g foliod -m 0700 /data \
     && install -d -m 0755 /control
 COPY --from=build /opt/foliod /opt/foliod

@@ -9,7 +9,7 @@ check:                ## format, lint, types, import contracts, tests: what CI r
 test:                 ## the tests alone
 	$(BIN)/python -m pytest -n 2
 
-long:                 ## the tests that take minutes: a fresh clone, many histories, two kills, 2,000 seeds
+long:                 ## the tests that take minutes: a fresh clone, many histories, two kills, power cuts, 2,000 seeds
 	$(BIN)/python -m pytest -m long
 
 sweep:                ## SIGKILL at every failpoint, and a table of what held

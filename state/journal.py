@@ -94,6 +94,21 @@ def read_payloads(path: Path, after_seq: int = 0) -> Iterator[tuple[int, bytes]]
                 yield seq, payload
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a database has tables; without any, nothing was ever recorded in it.
+
+    They come in one transaction, the first: a process that ended before it left a file without.
+
+    Raises:
+        JournalError: there is no database at ``path``, or it cannot be read.
+    """
+    with closing(open_for_reading(path)) as connection:
+        try:
+            return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        except sqlite3.Error as problem:
+            raise unreadable(path, problem, doing="cannot be read") from problem
+
+
 def last_seq(path: Path) -> int:
     """Return the number of the last durable entry, 0 when there is none.
 

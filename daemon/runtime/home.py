@@ -12,13 +12,17 @@ from typing import Final
 
 from daemon.runtime.dated_lines import cut_torn_line
 from daemon.runtime.events_file import STEM as EVENTS
+from daemon.runtime.recorded import FOLDER as RECORDED
 from daemon.runtime.run_folder import DATABASE, MANIFEST
 from daemon.runtime.status_file import STEM as STATUS
 from daemon.runtime.status_lines import dated_files, last_status
-from state.journal import last_seq
+from state.journal import is_begun, last_seq
 from state.soundness import BACKUPS, backups, damaged
 
 LOGS: Final = "logs"
+_FILES: Final = 8
+"""So many of the newest files a power cut may have torn: at full speed a day is soon over, and the
+system keeps what was written to itself for half a minute."""
 
 
 def check_home(home: Path) -> None:
@@ -31,14 +35,16 @@ def check_home(home: Path) -> None:
         JournalError: it cannot be read.
     """
     path = home / DATABASE
+    traces = [name for name in (MANIFEST, LOGS) if (home / name).exists()]
+    traces += [BACKUPS] if backups(home / BACKUPS) else []
+    traces += [RECORDED] if any((home / RECORDED).glob("bars-*.jsonl")) else []
+    if not traces and path.with_name(f"{DATABASE}-journal").exists():
+        return  # its first page was being written: SQLite takes that back when it is opened
+    if found := _unbegun(path):
+        if not traces:
+            return  # a new one, or one whose first start ended while it made the tables
+        raise damaged(path, f"{found}, while {', '.join(traces)} tell of a portfolio at work")
     known = last_status(home)
-    if not _has_content(path):
-        traces = [name for name in (MANIFEST, LOGS) if (home / name).exists()]
-        traces += [BACKUPS] if backups(home / BACKUPS) else []
-        if traces:
-            found = "it is empty" if path.exists() else "it is missing"
-            raise damaged(path, f"{found}, while {', '.join(traces)} tell of a portfolio at work")
-        return
     seq = last_seq(path)
     if known is not None and known.seq > seq:
         raise damaged(
@@ -49,15 +55,21 @@ def check_home(home: Path) -> None:
         )
 
 
-def _has_content(path: Path) -> bool:
+def _unbegun(path: Path) -> str:
+    """Say why a database holds nothing; empty for one that holds something."""
     try:
-        return path.stat().st_size > 0
+        if not path.stat().st_size:
+            return "it is empty"
     except FileNotFoundError:
-        return False
+        return "it is missing"
+    return "" if is_begun(path) else "it has no such table as a journal"
 
 
 def repair_lines(home: Path) -> list[str]:
     """Cut torn last lines off the newest status and event files; return a sentence for each.
+
+    A kill tears one file of each, a power cut also those of the days before that were not yet on
+    the disk.
 
     Call it at the start of a daemon, and tell the operator.
 
@@ -66,7 +78,7 @@ def repair_lines(home: Path) -> list[str]:
     """
     said = []
     for stem in (STATUS, EVENTS):
-        for path in dated_files(home / LOGS, stem)[-1:]:
+        for path in dated_files(home / LOGS, stem)[-_FILES:]:
             if torn := cut_torn_line(path):
                 said.append(f"{path.name}: cut {torn} bytes of a torn last line")
     return said

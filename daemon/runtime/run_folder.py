@@ -91,7 +91,7 @@ class RunFolder:
         self.logs = folder / "logs"
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest, atomically and durably."""
+        """Replace the manifest as a whole; a power cut may bring the one before back."""
         write_manifest(self.folder, manifest)
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class RunFolder:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest in a folder, atomically and durably.
+    """Replace the manifest in a folder, as ``write_atomically`` does.
 
     Raises:
         JournalError: it cannot be written; says why.
@@ -110,7 +110,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all.
+    """Write a file as a whole or not at all; the name is not synced, what it had may come back.
 
     Raises:
         JournalError: it cannot be written; says why.

@@ -19,7 +19,7 @@ from config.settings_operation import Check, Notify
 from config.types import clock
 from daemon.runtime.machine import MIB, Finding
 from state.errors import JournalError
-from state.journal import damage, last_seq
+from state.journal import damage, is_begun, last_seq
 from state.units import SECOND_NS
 
 PATIENCE_S: Final = 5.0
@@ -123,6 +123,8 @@ def database(path: Path) -> Finding:
         return Finding("ok", what, f"{path}: there is none yet; the first `foliod run` makes it")
     remedy = "`foliod verify` says what is left; restore the folder from a backup before a start"
     try:
+        if not is_begun(path):
+            return Finding("ok", what, f"{path}: nothing is in it yet; a start ended at once")
         entries = last_seq(path)
         if path.stat().st_size > LOOKED_THROUGH_BYTES:
             size = f"{path.stat().st_size // MIB:,} MiB"

@@ -96,6 +96,16 @@ def test_the_daemons_unit_is_watched_and_braked() -> None:
     assert unit["ExecStart"][0].endswith(" run")
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_unit_lets_pythons_of_the_usual_places_run(unit: Path) -> None:
+    """The environment's python is a link: where it leads to must be among what may be run."""
+    found = _unit(unit)
+
+    assert found["NoExecPaths"] == ["/"]
+    allowed = found["ExecPaths"][0].split()
+    assert {"/opt/foliod", "/usr/bin", "/usr/local/bin"} <= set(allowed)
+
+
 def test_users_and_folders_are_made_as_they_are_named(tmp_path: Path) -> None:
     """The operators' group may write the control folder, and no one else but root."""
     sysusers, tmpfiles = _tool("systemd-sysusers"), _tool("systemd-tmpfiles")
@@ -169,6 +179,8 @@ def test_the_image_runs_as_nobody_special() -> None:
     stage = text.rpartition("\nFROM ")[2]
 
     assert re.search(r"^USER foliod$", stage, re.MULTILINE)
+    made = re.findall(r"--(gid|uid) (\d+)", stage)
+    assert sorted(made) == [("gid", "10001"), ("gid", "10001"), ("uid", "10001")]
     volumes = re.search(r"^VOLUME (.*)$", stage, re.MULTILINE)
     assert volumes is not None and json.loads(volumes[1]) == ["/data", "/control"]
     health = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", stage, re.MULTILINE)

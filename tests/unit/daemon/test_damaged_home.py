@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.runtime import surroundings
 from daemon.runtime.home import check_home, repair_lines
 from state import verify_fold
 from state.backup import backup
@@ -265,6 +266,38 @@ def test_a_new_portfolio_is_let_pass(tmp_path: Path) -> None:
     check_home(tmp_path)
 
 
+def test_a_first_page_that_was_torn_is_begun_again(tmp_path: Path) -> None:
+    """The power went while SQLite wrote the very first page: its own journal takes that back."""
+    head = bytes.fromhex("d9d505f920a163d7 00000000 e359718f 00000000 00000200 00001000")
+    (tmp_path / f"{DATABASE}-journal").write_bytes(head.ljust(512, b"\0"))
+    (tmp_path / DATABASE).write_bytes(bytes(512) + b"\x01" * 3_584)
+
+    assert come_up(tmp_path) == 0
+
+
+def test_a_start_that_ended_while_it_made_the_database_is_begun_again(tmp_path: Path) -> None:
+    """The power went before the first transaction: no entry can be missing."""
+    home = tmp_path / "main"
+    home.mkdir()
+    _without_tables(home)
+
+    assert surroundings.database(home / DATABASE).level == "ok"
+    assert come_up(home) == 0
+
+
+@pytest.mark.parametrize("trace", ["run.json", "logs", "recorded/bars-2024-01-30.jsonl"])
+def test_a_database_without_tables_is_no_new_one_where_a_trace_is(
+    tmp_path: Path, trace: str
+) -> None:
+    """Control: whatever a portfolio at work leaves tells that entries were there."""
+    home = tmp_path / "main"
+    (home / trace).mkdir(parents=True)
+    _without_tables(home)
+
+    with pytest.raises(DamagedError, match=trace.partition("/")[0]):
+        come_up(home)
+
+
 def test_without_a_backup_the_text_says_so(home: Path) -> None:
     """No command is shown that could not work."""
     (home / DATABASE).unlink()
@@ -299,3 +332,15 @@ def test_torn_lines_are_cut_at_the_start_and_told(home: Path) -> None:
     ]
     assert (status.read_bytes(), events.read_bytes()) == (whole, b'{"seq":1}\n')
     assert repair_lines(home) == []
+
+
+def test_a_power_cut_tears_the_days_before_too(tmp_path: Path) -> None:
+    """DUR-2: what was written shortly before midnight need not be on the disk when it is over."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    before, after = logs / "events-20240115.jsonl", logs / "events-20240116.jsonl"
+    before.write_bytes(b'{"seq":1}\n{"seq":')
+    after.write_bytes(b'{"seq":7}\n')
+
+    assert repair_lines(tmp_path) == [f"{before.name}: cut 7 bytes of a torn last line"]
+    assert before.read_bytes() == b'{"seq":1}\n'
