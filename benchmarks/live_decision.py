@@ -7,8 +7,8 @@ a second) runs on them with every task. Measured is the time from the sending of
 frame to the desk's decision on its strategy's wish, and further to the order that leaves, its
 intent being on the disk. The floor is a bare client of the same library that receives the same
 frames, in the same run. ``--burst 500``: that many symbols close their bars in one go, once a
-second, and every strategy wishes on every second one: from the first frame to the last decision
-and to the last order.
+second, and the strategies of the first ``--wishing`` of them (all) wish on every second one: from
+the first frame to the last decision and to the last order.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ reports = false
 [[strategies]]
 name = "talker"
 kind = "talker.py:Talker"
-symbols = {symbols}
+symbols = {wishing}
 interval = "1m"
+{silent}
 [feed]
 source = "generic"
 warm_up_bars = 0
@@ -100,6 +101,13 @@ lot = 1000
 min_quantity = 1000
 spread_pips = 0.2
 """
+SILENT: Final = """
+[[strategies]]
+name = "silent"
+kind = "talker.py:Silent"
+symbols = {symbols}
+interval = "1m"
+"""
 TALKER: Final = '''
 from foliod import Signal, Strategy
 
@@ -122,6 +130,14 @@ class Talker(Strategy):
 
     def restore(self, state):
         """Take nothing back."""
+
+
+class Silent(Talker):
+    """Looks at its bars and wishes nothing."""
+
+    def on_bar(self, bar, in_window):
+        """Look."""
+        return None
 '''
 VENUE: Final = """
 import asyncio, json, sys, time
@@ -249,7 +265,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live_decision", description=__doc__)
     parser.add_argument("--seconds", type=float, default=90)
     parser.add_argument("--burst", type=int, default=1, metavar="SYMBOLS")
+    parser.add_argument("--wishing", type=int, metavar="SYMBOLS")
     given = parser.parse_args()
+    wishing = given.burst if given.wishing is None else given.wishing
     clock = FastClock(SPEED if given.burst == 1 else BURST_SPEED)
     symbols = [f"SYM{number:03d}" for number in range(given.burst)]
     facts = [str(clock.start_s), str(clock.speed), str(RATE), str(clock.steady_s)]
@@ -262,7 +280,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             names = json.dumps(symbols)
+            silent = symbols[wishing:]
             text = CONFIG.format(
+                wishing=json.dumps(symbols[:wishing]),
+                silent=SILENT.format(symbols=json.dumps(silent)) if silent else "",
                 folder=folder,
                 port=port,
                 symbols=names,

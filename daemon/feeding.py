@@ -47,6 +47,8 @@ _STRETCH: Final = 64
 """Instants made ready at a time while nothing paces them."""
 _STRAGGLERS_S: Final = 0.1
 """How long after the grace the other series' bars of an instant are waited for."""
+_OVERDUE_NS: Final = SECOND_NS
+"""How long after that what has come already goes first: a burst takes its time to be read."""
 _LOOK_S: Final = 0.1
 """How often the wall clock, which may be set, is looked at meanwhile."""
 
@@ -154,6 +156,7 @@ class LiveFeed:
         }
         self._waiting: dict[tuple[str, int], BarClosed] = {}
         self._close_ns = 0
+        self._expected = 0
         self._is_taken = True
         self._refused: dict[tuple[str, str], tuple[int, str]] = {}
         self._alerts: dict[str, Alert] = {}
@@ -188,6 +191,9 @@ class LiveFeed:
         """Return the next event; step the bars that wait when no other of their instant comes."""
         while self._waiting:
             left_ns = self._close_ns + self._patience_ns - self._wall.now_ns()
+            event = self._session.ready_event() if left_ns > -_OVERDUE_NS else None
+            if event is not None:
+                return event  # it has come already: a bar of this instant belongs with them
             if left_ns <= 0:
                 await self._flush()
                 break
@@ -210,9 +216,11 @@ class LiveFeed:
         if closed.provenance != LIVE or close_ns <= self._trading.now_ns:
             await self._step_now([closed], close_ns)
             return
-        self._close_ns = close_ns
+        if not self._waiting:
+            self._close_ns = close_ns
+            self._expected = sum(not close_ns % one for _, one in self._lanes)
         self._waiting[key] = closed
-        if len(self._waiting) == sum(not close_ns % one for _, one in self._lanes):
+        if len(self._waiting) == self._expected:
             await self._flush()
 
     async def _flush(self) -> None:

@@ -47,9 +47,15 @@ class Outbox:
 
     async def take(self) -> FeedEvent:
         """Return the next event, however long it takes."""
-        while not self._events:
+        while (event := self.ready()) is None:
             self._filled.clear()
             await self._filled.wait()
+        return event
+
+    def ready(self) -> FeedEvent | None:
+        """Return the next event if there is one already."""
+        if not self._events:
+            return None
         event = self._events.popleft()
         if len(self._events) < self.limit:
             self._drained.set()

@@ -154,6 +154,10 @@ class FeedSession:
         """Return the next event, however long it takes."""
         return await self._outbox.take()
 
+    def ready_event(self) -> FeedEvent | None:
+        """Return the next event if it is there already, without waiting."""
+        return self._outbox.ready()
+
     def status(self) -> FeedStatus:
         """Return how the feed is, for the status object."""
         now_ns, intake = self._clock.now_ns(), self._intake
