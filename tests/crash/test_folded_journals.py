@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import pytest
 from config.fingerprint import fingerprint
 from config.settings import Settings
 from daemon.core.commands import Command
+from daemon.runtime import boundary
+from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.boundary import last_boundary
 from daemon.runtime.folded import Kept, fold
@@ -34,9 +37,9 @@ from state.codec import Snapshot
 from state.entries import CommandTaken, DayRolled, Decided, EquityMarked
 from state.errors import DamagedError, JournalError
 from state.journal import read_chained, read_payloads
-from state.units import HOUR_NS
-from tests.many_days import FIRST_NS, begun, command, lived, portfolio, recorded
-from tests.trading import decisions, finish, go_on
+from state.units import DAY_NS, HOUR_NS, MINUTE_NS
+from tests.many_days import DAYS, FIRST_NS, begun, command, lived, portfolio, recorded
+from tests.trading import decisions, finish, go_on, go_to
 
 DATABASE = "foliod.db"
 MONDAY = 6
@@ -104,6 +107,11 @@ COMMANDS = (
     command(8, 11.1, "clear_cooldown", "EURUSD"),
     command(9, 0.0, "deposit", "10"),
 )
+HALTS = [
+    command(day, hour, name)
+    for day in range(1, DAYS - 1)
+    for hour, name in ((1.0, "resume"), (22.6, "flatten"), (23.8, "halt"))
+]
 RESETS = tuple(command(day, 12.1, "reset", "drawdown") for day in (3, 7, 9))
 ALL_BUT_NIGHTS = 'windows = [{ start = 02:00:00, end = 22:00:00, zone = "UTC" }]'
 
@@ -168,6 +176,29 @@ def test_what_is_in_doubt_is_an_older_moment_or_none(tmp_path: Path) -> None:
     assert held.none > 0
 
 
+@pytest.mark.parametrize(
+    ("more", "given"),
+    [
+        ({"zone": "Asia/Kolkata", "every": 31, "seed": 3}, []),
+        ({"every": 31, "seed": 2}, [command(MONDAY, 0.1, "deposit", "50000")]),
+        ({"fill": "close", "every": 7}, [command(MONDAY, 0.25, "flatten")]),
+        ({"latency": 900, "every": 2}, HALTS),
+    ],
+    ids=["the mark", "money that moved", "a fill after the watches", "an order on its way"],
+)
+def test_a_fold_that_doubts_nothing_is_caught(
+    more: dict[str, Any], given: list[Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: without its doubts it differs from a snapshot in each of these portfolios."""
+    settings = portfolio(tmp_path, **more)
+    kept = lived(settings, tmp_path / "home", tmp_path, given)
+    Held(settings, tmp_path / "home", kept)
+    monkeypatch.setattr(boundary._Notes, "leave_no_doubt", lambda self, _: self.rolled is not None)
+
+    with pytest.raises(AssertionError):
+        Held(settings, tmp_path / "home", kept)
+
+
 def test_the_comparison_can_fail(tmp_path: Path) -> None:
     """Control: a mark that was recorded a cent higher is found in what comes out."""
     settings = portfolio(tmp_path)
@@ -203,10 +234,10 @@ def test_what_happened_between_roll_and_boundary_is_no_boundary(
     rows = list(read_payloads(tmp_path / "home" / DATABASE))
     seq = next(one for one, snapshot in kept.items() if snapshot.portfolio.now_ns >= given.at_ns)
 
-    boundary = last_boundary(iter(rows[: seq + 1]), fingerprint(settings))
+    found = last_boundary(iter(rows[: seq + 1]), fingerprint(settings))
 
-    assert boundary is not None
-    assert (boundary.seq == seq) == is_boundary
+    assert found is not None
+    assert (found.seq == seq) == is_boundary
     entries = [codec.decode(one) for _, one in rows[:seq]]
     (roll,) = [n for n, one in enumerate(entries) if isinstance(one, DayRolled)][-1:]
     assert CommandTaken in {type(one) for one in entries[roll:]}
@@ -346,3 +377,32 @@ def test_a_boundary_is_of_the_present_configuration(tmp_path: Path) -> None:
     assert last_boundary(iter(rows), fingerprint(settings)) is not None
     assert last_boundary(iter(rows), "of another one") is None
     assert any(isinstance(codec.decode(one), Decided) for _, one in rows)
+
+
+@pytest.mark.parametrize("has_rung", [True, False])
+def test_an_alarm_named_under_another_configuration_is_in_doubt(
+    has_rung: bool, tmp_path: Path
+) -> None:
+    """The end of the day rang, then the configuration changed: when it rings next was said before.
+
+    Control: rung under the new one, it is the new one's.
+    """
+    settings, home = portfolio(tmp_path), tmp_path / "home"
+    costs = settings.costs.model_copy(update={"slippage_min_pips": Decimal("1.5")})
+    other = settings.model_copy(update={"costs": costs})
+    home.mkdir()
+    trading = begun(settings, home, tmp_path)
+    go_to(trading, FIRST_NS + 23 * HOUR_NS)
+    if has_rung:
+        at_once(trading.stepper.advance(FIRST_NS + DAY_NS - 3 * MINUTE_NS))
+    at_once(trading.end_run("STOPPED"))
+    trading.close()
+    trading = begun(other, home, tmp_path)
+    go_to(trading, FIRST_NS + DAY_NS + HOUR_NS)
+    trading.close()
+
+    rows = list(read_payloads(home / DATABASE))
+
+    kinds = [codec.head(one).type for _, one in rows]
+    assert "BarsConsumed" in kinds
+    assert (last_boundary(iter(rows), fingerprint(other)) is None) == has_rung
