@@ -114,9 +114,8 @@ def main() -> None:
             if name == "without":
                 with sqlite3.connect(home / "foliod.db") as database:
                     database.execute("DELETE FROM snapshots")
-            rounds = given.rounds if name != "without" else 1
             found = []
-            for number in range(rounds):
+            for number in range(given.rounds):
                 copy = folder / f"copy{number}"
                 shutil.copytree(home, copy)
                 found.append(come_up(folder, copy))

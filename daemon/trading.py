@@ -23,10 +23,11 @@ from daemon.core.engine import Engine
 from daemon.runtime.at_once import at_once
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
+from daemon.runtime.folded import Kept, fold
 from daemon.runtime.instants import BarSource, Instant
 from daemon.runtime.lane import Lane
 from daemon.runtime.past import Past, Recorder
-from daemon.runtime.recovery import DurableSink, Parts, Wait, Work, engine_made_of
+from daemon.runtime.recovery import DurableSink, Parts, Wait, Work
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.stepper import Stepper, Wish
 from daemon.runtime.traceback_text import RAISED, said
@@ -37,7 +38,7 @@ from state.bars import Bar
 from state.codec import Snapshot
 from state.entries import BarsRefused, Entry, InstrumentSet, RunEnded, RunStarted
 from state.errors import ConfigError, FeedError, StrategyError
-from state.journal import read_payloads, read_snapshots
+from state.journal import read_chained, read_payloads, read_snapshots
 from state.orders import Intent
 from state.portfolio import Portfolio
 from state.units import NEVER_NS
@@ -103,8 +104,7 @@ class Trading:
         self.config_hash = fingerprint(settings)
         self._source = source or BarFiles(settings, intervals_of(settings))
         self.core = core = build(settings, self._source.keys(), strategies)
-        made_of = {engine.key: engine_made_of(engine) for engine in core.engines}
-        self._parts = Parts(core.desk, core.timers, core.broker, core.drawdown, made_of)
+        self._parts = Parts.of(core.desk, core.timers, core.broker, core.drawdown)
         self._hooks = hooks
         self._begin_ns = begin_ns
         self.run_id = ""
@@ -128,18 +128,18 @@ class Trading:
         )
         try:
             self.found = self.writer.seq > 0
-            at_once(self._bring_up())
+            at_once(self._bring_up(strategies))
         except BaseException:
             self.writer.close()
             raise
 
     # Coming up ----------------------------------------------------------------------------------
 
-    async def _bring_up(self) -> None:
+    async def _bring_up(self, strategies: Path) -> None:
         """Take back the newest snapshot, or begin, and decide the tail once more."""
         core, settings = self.core, self.settings
         failpoints.hit("recovery.opened")
-        kept = self._snapshot()
+        kept = self._snapshot() or self._folded(strategies)
         seq = kept[0] if kept else 0
         tail = self._tail(seq) if self.found else ()
         self._sink = DurableSink(self.writer, tail, self._adopt, seq)
@@ -181,7 +181,7 @@ class Trading:
     def _snapshots(self) -> list[tuple[int, Snapshot]]:
         return self._past.snapshots() if self._past else read_snapshots(self.home / DATABASE)
 
-    def _snapshot(self) -> tuple[int, Snapshot, Work] | None:
+    def _snapshot(self) -> Kept | None:
         if not self.found:
             return None
         for seq, snapshot in self._snapshots():
@@ -190,6 +190,18 @@ class Trading:
             except msgspec.MsgspecError:
                 continue  # of another version: an older one, or the whole journal, has it all
         return None
+
+    def _folded(self, strategies: Path) -> Kept | None:
+        """Return what folding the journal makes of it; a part of the past is decided, all of it."""
+        if not self.found or self._past:
+            return None
+        rows, source = read_chained(self.home / DATABASE), self._source
+
+        def parts() -> Parts:
+            core = build(self.settings, source.keys(), strategies)
+            return Parts.of(core.desk, core.timers, core.broker, core.drawdown)
+
+        return fold(rows, source, self.core.grids, self.config_hash, parts)
 
     def _check_tail(self) -> None:
         """Refuse to decide the tail under another configuration than it was decided under."""
@@ -399,7 +411,14 @@ class Trading:
     async def snapshot(self) -> None:
         """Keep the state of this moment, between two instants; durable when it returns."""
         await self._sink.settle()
-        parts, portfolio = self._parts, self.core.portfolio
+        payload, portfolio = codec.encode_snapshot(self.state()), self.core.portfolio
+        failpoints.hit("snapshot.encoded")
+        await self._sink.wait(self.writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
+        failpoints.hit("snapshot.durable")
+
+    def state(self) -> Snapshot:
+        """Return the state of this moment, between two instants, as a snapshot holds it."""
+        parts = self._parts
         work = Work(
             config_hash=self.config_hash,
             version=VERSION,
@@ -412,10 +431,7 @@ class Trading:
             day_end_ns=self._day_end_ns,
             instruments={one: grid.instrument for one, grid in self.core.grids.items()},
         )
-        payload = codec.encode_snapshot(parts.snapshot(work))
-        failpoints.hit("snapshot.encoded")
-        await self._sink.wait(self.writer.snapshot(portfolio.seq, portfolio.now_ns, payload))
-        failpoints.hit("snapshot.durable")
+        return parts.snapshot(work)
 
     async def end_history(self) -> None:
         """End at the end of the history: exits already due fill at the last close."""

@@ -12,6 +12,7 @@ from typing import Final
 
 POINTS: Final = {
     "recovery.opened": "the database is open, nothing is read",
+    "recovery.folded": "there is no snapshot; the journal is folded, no bar is shown yet",
     "recovery.restored": "the snapshot is taken back, the tail is not yet decided again",
     "recovery.held": "one entry of the tail was decided again and is the same",
     "recovery.caught_up": "the whole tail is decided again",

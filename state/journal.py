@@ -10,13 +10,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from state import codec
 from state.entries import Entry
 from state.errors import JournalError
 from state.migrate import open_for_reading
-from state.soundness import unreadable
+from state.soundness import damaged, unreadable
 
 _PAGE_ROWS: Final = 2048
 
@@ -82,16 +82,26 @@ def read_payloads(path: Path, after_seq: int = 0) -> Iterator[tuple[int, bytes]]
     Raises:
         JournalError: there is no journal at ``path``, it cannot be read, or an entry is missing.
     """
-    with closing(open_for_reading(path)) as connection:
-        while rows := _page(connection, path, after_seq):
-            for seq, payload in rows:
-                if seq != after_seq + 1:
-                    raise JournalError(
-                        f"{path}: entry {after_seq + 1} is missing, the next one is {seq};"
-                        " run `foliod verify`"
-                    )
-                after_seq = seq
-                yield seq, payload
+    for rows in _pages(path, after_seq, "seq, CAST(payload AS BLOB)"):
+        yield from rows
+
+
+def read_chained(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (seq, canonical JSON) of every entry from the first, each held to its link, streaming.
+
+    For whoever builds on entries that nobody decides again.
+
+    Raises:
+        DamagedError: an entry or its link was changed.
+        JournalError: there is no journal at ``path``, it cannot be read, or an entry is missing.
+    """
+    link = codec.GENESIS
+    for rows in _pages(path, 0, "seq, CAST(payload AS BLOB), CAST(chain AS BLOB)"):
+        for seq, payload, stored in rows:
+            link = codec.chain(link, payload)
+            if link != stored:
+                raise damaged(path, f"entry {seq} or its link in the chain was changed")
+            yield seq, payload
 
 
 def is_begun(path: Path) -> bool:
@@ -171,10 +181,32 @@ def journal_bytes_digest(path: Path) -> str:
     return link.hex()
 
 
-def _page(connection: sqlite3.Connection, path: Path, after_seq: int) -> list[tuple[int, bytes]]:
+def _pages(path: Path, after_seq: int, columns: str) -> Iterator[list[Any]]:
+    """Yield rows of the columns, the first of which is ``seq``, of every entry after a number.
+
+    A page has whole numbers without a hole: ``seq`` is the primary key, so its ends say so.
+    """
+    with closing(open_for_reading(path)) as connection:
+        while rows := _page(connection, path, after_seq, columns):
+            if rows[0][0] != after_seq + 1 or rows[-1][0] != after_seq + len(rows):
+                _refuse_hole(path, after_seq, rows)
+            after_seq = rows[-1][0]
+            yield rows
+
+
+def _refuse_hole(path: Path, after_seq: int, rows: list[Any]) -> None:
+    wanted, found = next(
+        (number, row[0]) for number, row in enumerate(rows, start=after_seq + 1) if row[0] != number
+    )
+    raise JournalError(
+        f"{path}: entry {wanted} is missing, the next one is {found}; run `foliod verify`"
+    )
+
+
+def _page(connection: sqlite3.Connection, path: Path, after_seq: int, columns: str) -> list[Any]:
     try:
         return connection.execute(
-            "SELECT seq, CAST(payload AS BLOB) FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            f"SELECT {columns} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
             (after_seq, _PAGE_ROWS),
         ).fetchall()
     except sqlite3.Error as problem:

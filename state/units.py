@@ -24,7 +24,10 @@ SHORT: Final = -1
 EPOCH_ORDINAL: Final = 719_163
 """``date(1970, 1, 1).toordinal()``: a day number is a proleptic ordinal, as in ``datetime``."""
 
-_CENTS = Decimal("0.00000001")
+MONEY_PLACES: Final = 8
+"""Decimal places of an amount."""
+
+_CENTS = Decimal(1).scaleb(-MONEY_PLACES)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

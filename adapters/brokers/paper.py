@@ -57,6 +57,10 @@ class _Slot(msgspec.Struct):
     guard: Guard | None = None
     entered_ns: int = -1
 
+    def end_entry(self) -> None:
+        """Take the entry order off the slot, and all that was said of it."""
+        self.entry, self.filled, self.cancel = None, 0, None
+
     def take_exit(self, intent_id: str) -> Intent | None:
         """Take an exit order off the slot, None when it rests no more."""
         for intent in self.exits:
@@ -88,6 +92,23 @@ class Book:
         self.slots.clear()
         self.slots.update(msgspec.json.decode(state, type=dict[str, _Slot]))
 
+    def rest(
+        self,
+        strategy: str,
+        *,
+        entry: Intent | None,
+        filled: int,
+        exits: tuple[Intent, ...],
+        guard: Guard | None,
+        entered_ns: int,
+    ) -> None:
+        """Let rest what is known to have rested before; nobody waits to cancel the entry.
+
+        ``filled`` lots of ``entry`` are; ``exits`` are in the order sent; ``entered_ns`` opens the
+        bar in which the open trade was entered, -1 when there is none.
+        """
+        self.slots[strategy] = _Slot(entry, filled, None, exits, guard, entered_ns)
+
     def submit(self, intent: Intent) -> OrderNews:
         """Take an order; it rests from the next bar on."""
         every = self._faults.reject_every
@@ -112,8 +133,8 @@ class Book:
             if self._is_on_its_way(slot, slot.entry, at_ns):
                 slot.cancel = slot.cancel or (at_ns, code)
                 return None
-            slot.entry = None
             code = slot.cancel[1] if slot.cancel else code
+            slot.end_entry()
         elif slot.take_exit(intent_id) is None:
             return None
         self._sweep(strategy, slot)
@@ -263,17 +284,17 @@ class Book:
             lots = min(lots, part_of(lots, fraction))
         if not slot.filled:
             slot.entered_ns = bar_open_ns
-        slot.filled += lots
-        if slot.filled == intent.lots:
-            slot.entry = None
+        slot.filled = part = slot.filled + lots
+        if part == intent.lots:
+            slot.end_entry()
         return self._execution(
             intent, "entry", lots, price, fill, at_ns, bar_open_ns, at_open=at_open, cost=cost,
-            part=slot.filled,
+            part=part,
         )  # fmt: skip
 
     @staticmethod
     def _drop(slot: _Slot, intent: Intent, code: str) -> OrderNews:
-        slot.entry = None
+        slot.end_entry()
         return OrderNews(intent.intent_id, "CANCEL", code)
 
     # Protection ---------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ class RecordedBars:
         Raises:
             FeedError: the recording is damaged; says where.
         """
+        self.recent.clear()
         by_key = {lane.series.key: lane for lane in lanes}
         for now_ns, rows in groupby(self._rows(), key=_instant):
             bars = [(by_key[(one.symbol, one.interval_ns)], one.bar) for one in rows]

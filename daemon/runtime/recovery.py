@@ -91,6 +91,12 @@ class Parts(msgspec.Struct, frozen=True):
     drawdown: DrawdownWatch
     made_of: Mapping[str, str]
 
+    @classmethod
+    def of(cls, desk: Desk, timers: Timers, broker: PaperBroker, drawdown: DrawdownWatch) -> Parts:
+        """Return the parts of a wired core."""
+        made_of = {key: engine_made_of(engine) for key, engine in desk.engines.items()}
+        return cls(desk, timers, broker, drawdown, made_of)
+
     def snapshot(self, work: Work) -> Snapshot:
         """Return all of it as a snapshot holds it."""
         desk = self.desk
@@ -102,6 +108,11 @@ class Parts(msgspec.Struct, frozen=True):
         """Return what rests in every book."""
         return {_name(key): msgspec.Raw(one.state()) for key, one in self.broker.books.items()}
 
+    def take(self, portfolio: Portfolio) -> None:
+        """Put every field of ``portfolio`` into the one that the core looks at."""
+        for name in portfolio.__struct_fields__:
+            setattr(self.desk.portfolio, name, getattr(portfolio, name))
+
     def restore(
         self, kept: Snapshot, work: Work, *, release: bool
     ) -> tuple[set[str], set[tuple[str, int]]]:
@@ -110,7 +121,7 @@ class Parts(msgspec.Struct, frozen=True):
         Their state is a function of the bars so far, which must be shown to them. ``release``: a
         quarantined engine is tried again.
         """
-        _fill(self.desk.portfolio, kept.portfolio)
+        self.take(kept.portfolio)
         self.timers.restore(work.timers)
         self.drawdown.restore(kept.drawdown)
         for key, book in self.broker.books.items():
@@ -148,12 +159,6 @@ def engine_made_of(engine: Engine) -> str:
 
 def _name(key: tuple[str, int]) -> str:
     return f"{key[0]}/{key[1]}"
-
-
-def _fill(portfolio: Portfolio, kept: Portfolio) -> None:
-    """Put every field of ``kept`` into the portfolio that the core looks at."""
-    for name in portfolio.__struct_fields__:
-        setattr(portfolio, name, getattr(kept, name))
 
 
 Wait = Callable[[Written], Awaitable[None]]

@@ -29,7 +29,7 @@ from daemon.core.timers import Timers
 from daemon.runtime.at_once import at_once
 from daemon.runtime.dispatch import Dispatch
 from daemon.runtime.lane import Lane, lanes_of
-from daemon.runtime.stepper_state import StepperState
+from daemon.runtime.stepper_state import StepperState, deepened
 from daemon.runtime.traceback_text import RAISED, portable_traceback, said
 from state import failpoints
 from state.bars import Bar
@@ -353,10 +353,7 @@ class Stepper:
         if cash != self._watched_cash:
             self._watched_cash = cash
             self._moved = True
-        if marks.equity > self._day_peak:
-            self._day_peak = marks.equity
-        elif self._day_peak > 0:
-            self._day_fall = max(self._day_fall, 1 - marks.equity / self._day_peak)
+        self._day_peak, self._day_fall = deepened(self._day_peak, self._day_fall, marks.equity)
         batch = self.desk.look(marks)
         if batch is not None:
             await self.commit(batch, now_ns)

@@ -20,3 +20,10 @@ class StepperState(msgspec.Struct, frozen=True):
     day_fall: float
     marked: tuple[Decimal, Decimal, Decimal]
     watched_cash: Decimal
+
+
+def deepened(peak: float, fall: float, equity: float) -> tuple[float, float]:
+    """Return the trading day's peak and deepest fall below it, this equity taken in."""
+    if equity > peak:
+        return equity, fall
+    return peak, max(fall, 1 - equity / peak) if peak > 0 else fall

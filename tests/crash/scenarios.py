@@ -112,7 +112,8 @@ class Act:
 class Scenario:
     """One portfolio, its bars as prices at closes, what is done to it, what must come of it.
 
-    ``moves`` is (close, pips): from there on prices lie so many pips from ``PRICE``.
+    ``moves`` is (close, pips): from there on prices lie so many pips from ``PRICE``. ``forgets``:
+    every life begins without the snapshots of the one before.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Scenario:
     acts: Sequence[Act] = ()
     r_stop: float = -8.0
     more: str = ""
+    forgets: bool = False
 
     def write(self, folder: Path) -> Settings:
         """Write bars and configuration into ``folder`` and return the settings."""
@@ -295,6 +297,18 @@ SCENARIOS = (
             strategy("two", "every = 4", "5m"),
         ],
         _must_quarantine,
+    ),
+    Scenario(
+        "no snapshot",
+        5,
+        [(at(0, "23:40"), at(1, "00:20")), (at(1, "09:05"), at(1, "09:50"))],
+        [(at(1, "09:20"), 14)],
+        [
+            strategy("one", 'script = "2:long,14:exit", stop_pips = 60.0', "5m", at_end="hold"),
+            strategy("two", 'script = "4:buy_stop,12:long"', "5m", at_end="hold"),
+        ],
+        _must_hold,
+        forgets=True,
     ),
 )
 """Every scenario of the sweep."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from adapters.clock import SystemClock
@@ -107,6 +109,16 @@ class Stage(Live):
         elif act.word == "reappear" and away.exists():
             away.rename(self._control)
         self._kill.look()
+
+
+def forget(folder: Path) -> None:
+    """Take all snapshots away, as damage or another version would."""
+    path = folder / PORTFOLIO / DATABASE
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path)) as database, database:
+        if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'snapshots'").fetchone():
+            database.execute("DELETE FROM snapshots")
 
 
 def never_look_by_itself() -> None:

@@ -27,12 +27,14 @@ from state import failpoints
 from tests.crash.forks import folder_in_memory, import_what_a_life_needs, life, shared_out
 from tests.crash.plants import EVERY, FIRST, LAST, MIDDLE, PLANTS
 from tests.crash.scenarios import SCENARIOS, Scenario
-from tests.crash.stage import Stage, broken, never_look_by_itself, sent_before_durable
+from tests.crash.stage import Stage, broken, forget, never_look_by_itself, sent_before_durable
 
 WHICH = (FIRST, MIDDLE, LAST)
 
+FOLDED = "recovery.folded"
 AGAIN = (
     "recovery.opened",
+    FOLDED,
     "recovery.restored",
     "recovery.held",
     "recovery.caught_up",
@@ -146,6 +148,8 @@ class Sweep:
         _note(folder, sent_before_durable(folder))
         if trial.plant:
             PLANTS[trial.plant].plant()
+        if scenario.forgets:
+            forget(folder)
         if kill is not None:
             failpoints.arm(_die_at(*kill))
         self._play(trial.scenario, folder)
@@ -174,6 +178,8 @@ class Sweep:
     def twice(self, points: Iterable[str], first: Sequence[str]) -> Iterator[Trial]:
         """Yield two kills: in the middle of ``first``, then at the first hit of each point."""
         for number, before, point in itertools.product(range(len(SCENARIOS)), first, points):
+            if point == FOLDED and not SCENARIOS[number].forgets:
+                continue  # a snapshot is there
             for hit in self.at(number, before, MIDDLE):
                 yield Trial(number, ((before, hit), (point, 1)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -33,11 +34,12 @@ from daemon.feeding import Make
 from daemon.live import Live, LiveOptions
 from daemon.runtime.closing import Wanted
 from daemon.runtime.lane import Lane
+from daemon.runtime.past import Past
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.tasks.clocks import PacedClock
 from daemon.runtime.venue import Venue
 from daemon.trading import Hooks, Trading
-from state import failpoints, verify_fold
+from state import codec, failpoints, verify_fold
 from state.bars import Bar
 from state.entries import Entry
 from state.errors import FoliodError, JournalError
@@ -45,8 +47,9 @@ from state.executions import BrokerEvent
 from state.ledger import apply
 from state.portfolio import Portfolio
 from state.units import SECOND_NS
+from state.verify_fold import first_difference
 from tests.crash.plants import replace
-from tests.crash.stage import SENT, Wire, decisions, entries_of, sent_before_durable
+from tests.crash.stage import SENT, Wire, decisions, entries_of, forget, sent_before_durable
 from tests.simulation.disk import THREADING, TurnWriter
 from tests.simulation.loop import VirtualClock, VirtualLoop
 from tests.simulation.rules import Rules
@@ -271,6 +274,8 @@ def live(settings: Settings, folder: Path, faults: Faults, start_s: float) -> En
     rules = Rules(MAX_POSITIONS, MAX_PER_SYMBOL)
     for seq, entry in enumerate(entries_of(home), 1):
         note(rules.take(seq, entry))
+    if faults.forgets:
+        forget(folder)
     loop = VirtualLoop(faults.rng, start_s, pauses=faults.pauses)
     asyncio.set_event_loop(loop)
     _replace_the_world(loop, faults, rules, note)
@@ -335,7 +340,10 @@ def _equal_to_fold(one: Live, home: Path) -> Iterator[str]:
 
 
 def decided_again(settings: Settings, folder: Path) -> Iterator[str]:
-    """REC-5: without its snapshots the whole journal is decided once more, entry for entry."""
+    """REC-5: the whole journal is decided once more, entry for entry, and folded to the same state.
+
+    Both start without a snapshot; the one that decides again is told that all of it is the past.
+    """
     home = folder / settings.portfolio.id
     again = folder / "again"
     again.mkdir()
@@ -343,10 +351,18 @@ def decided_again(settings: Settings, folder: Path) -> Iterator[str]:
     with sqlite3.connect(again / DATABASE) as connection:
         connection.execute("DELETE FROM snapshots")
     connection.close()
+    given = override(settings, data_dir=folder)
+    past = Past(again / DATABASE, None, len(entries_of(home)))
     try:
-        Trading(override(settings, data_dir=folder), again, Path(), Hooks()).close()
+        decided = Trading(given, again, Path(), Hooks(), past=past)
+        folded = Trading(given, again, Path(), Hooks())
+        folded.close()
     except FoliodError as problem:
         yield f"REC-5: {problem}"
+        return
+    states = [json.loads(codec.encode_snapshot(one.state())) for one in (decided, folded)]
+    if states[0] != states[1]:
+        yield f"REC-1: folded to another state: {first_difference(states[0], states[1], 'state')}"
 
 
 def digest(folder: Path) -> str:

@@ -37,6 +37,13 @@ DISK_POINTS = ("writer.taken", "writer.begun", "writer.inserted", "writer.projec
 """Where a failing disk undoes a write; at ``writer.committed`` it only hides that it was done."""
 
 
+DEADLY = sorted(failpoints.POINTS.keys() - {"recovery.folded"})
+"""Where a process dies; what only a life without snapshots reaches is the crash sweep's."""
+
+FORGETFUL = 0.3
+"""Part of the lives that begin without a snapshot."""
+
+
 def draw_portfolio(seed: int, folder: Path) -> Settings:
     """Write a portfolio's bars and configuration into ``folder`` and return the settings."""
     rng = Random(f"portfolio {seed}")
@@ -110,6 +117,8 @@ class Faults:
     burst: float
     pauses: float
     has_disk_fault: bool
+    forgets: bool = False
+    """The life begins without a snapshot."""
 
     def latency(self) -> float:
         """Return how long the disk takes for the next commit."""
@@ -129,7 +138,7 @@ def draw_faults(seed: int, life: int) -> Faults:
     kind = rng.choice(("point", "point", "instant", "disk", "none")) if is_faulty else "none"
     strike = None
     if kind == "point":
-        strike = _dying(rng.choice(sorted(failpoints.POINTS)), rng.choice((1, 2, 5, 20, 60)))
+        strike = _dying(rng.choice(DEADLY), rng.choice((1, 2, 5, 20, 60)))
     elif kind == "instant":
         dies_after = rng.random() * whole_s
     elif kind == "disk":
@@ -145,6 +154,7 @@ def draw_faults(seed: int, life: int) -> Faults:
         burst=rng.choice((0.0, 0.1)) if is_faulty else 0.0,
         pauses=rng.choice((0.0, 0.02)),
         has_disk_fault=disk is not None,
+        forgets=life > 0 and Random(f"forgets {seed} {life}").random() < FORGETFUL,
     )
 
 

@@ -15,7 +15,8 @@ from daemon.core.latches import DRAWDOWN, in_force
 from daemon.core.supervision import NOTHING, Marks, Question
 from daemon.core.wording import left_text, percent_text
 from state.entries import Entry, HaltCleared, HaltSet
-from state.units import MINUTE_NS, NEVER_NS
+from state.portfolio import Portfolio
+from state.units import MINUTE_NS, MONEY_PLACES, NEVER_NS
 from state.verdicts import Verdict
 
 _TIE: Final = 1e-12  # fraction of the floor: equity exactly at it locks, whatever floats say
@@ -106,6 +107,16 @@ class DrawdownWatch:
         self._deposits = None if state["deposits"] is None else Decimal(state["deposits"])
         self._locked = state["locked"]
 
+    def derive(self, portfolio: Portfolio, *, has_looked: bool) -> None:
+        """Begin as one that watched the portfolio so far; its mark is the one last recorded.
+
+        ``has_looked``: it was asked at least once.
+        """
+        if has_looked:
+            self._set(float(portfolio.high_water))
+            self._deposits = portfolio.deposits
+            self._locked = DRAWDOWN in portfolio.halts
+
     def _take_deposits(self, marks: Marks) -> None:
         """Start from the portfolio's mark, or scale the mark by money that moved since."""
         deposits, equity = marks.portfolio.deposits, marks.equity
@@ -118,7 +129,7 @@ class DrawdownWatch:
         self._deposits = deposits
 
     def _set(self, mark: float) -> None:
-        self._mark = mark
+        self._mark = mark = round(mark, MONEY_PLACES)  # what is in force is what is recorded
         self._floor = mark * self._keep if self._fraction is not None else -math.inf
 
     def _rearm(self, equity: float) -> None:

@@ -174,3 +174,22 @@ def test_gate_denies_until_the_end(until_ns: int, allowed: bool, left: str) -> N
     assert (verdict.allowed, verdict.observed) == (allowed, left)
     assert verdict.code == ("DRAWDOWN_WITHIN" if allowed else "DRAWDOWN_LOCK")
     assert DrawdownLock(None).ask(question(book)).allowed is allowed
+
+
+def test_the_mark_in_force_is_the_one_that_is_recorded() -> None:
+    """Eight places, like every amount: what is derived from the journal locks at the same price."""
+    book = Book()
+    book.see(110_000.123456784)
+    assert book.watch.state()["mark"] == 110_000.12345678
+    assert book.mark(110_000.123456784) == 110_000.12345678
+    derived = DrawdownWatch(0.05, 120, auto_rearm=True)
+    book.portfolio.high_water = Decimal("110000.12345678")
+    derived.derive(book.portfolio, has_looked=True)
+    assert derived.state() == book.watch.state()
+
+
+def test_a_watch_that_never_looked_is_derived_as_one() -> None:
+    """Control: it takes the portfolio's own mark when it looks first, and no sooner."""
+    derived = DrawdownWatch(0.05, 120, auto_rearm=True)
+    derived.derive(Book().portfolio, has_looked=False)
+    assert derived.state() == DrawdownWatch(0.05, 120, auto_rearm=True).state()
