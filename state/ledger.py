@@ -39,6 +39,7 @@ from state.entries import (
     WideningRefused,
 )
 from state.errors import LedgerError
+from state.executions import identity, told
 from state.orders import ENDED_KEPT, TERMINAL, TRANSITIONS, Intent, OrderEvent, OrderState
 from state.portfolio import (
     ClosedDay,
@@ -174,9 +175,10 @@ def _move(portfolio: Portfolio, order: OpenOrder, event: OrderEvent) -> None:
 
 
 def _filled(portfolio: Portfolio, entry: Filled) -> None:
-    if entry.execution_id in portfolio.executions:
-        raise LedgerError(f"execution {entry.execution_id} is recorded twice")
-    portfolio.executions[entry.execution_id] = entry.day
+    name = identity(entry)
+    if name in portfolio.executions:
+        raise LedgerError(f"execution {name} is recorded twice")
+    portfolio.executions[name] = told(entry)
     if len(portfolio.executions) > _EXECUTIONS_KEPT:
         del portfolio.executions[next(iter(portfolio.executions))]
     signal_ns = entry.filled_ns

@@ -122,8 +122,8 @@ class Portfolio(msgspec.Struct):
     ``made_by`` is the configuration's hash and the version of the last run.
     ``closed_days`` keeps the last 366 days that rolled, since the health gate was last reset;
     ``day_start_deposits`` is what ``deposits`` was when the present day began.
-    ``executions`` remembers the last 1024 execution ids (value: trading day), so that a repeated
-    fill is known as one.
+    ``executions`` remembers the last 1024 executions by what they are known by
+    (``state.executions.identity``), with what each said, so that a repeated fill is known as one.
     """
 
     portfolio_id: str = ""
@@ -155,7 +155,7 @@ class Portfolio(msgspec.Struct):
     denied: int = 0
     by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     trades: int = 0
-    executions: dict[str, int] = msgspec.field(default_factory=dict)
+    executions: dict[str, str] = msgspec.field(default_factory=dict)
     made_by: tuple[str, str] = ("", "")
     closed_days: list[ClosedDay] = msgspec.field(default_factory=list)
     day_start_deposits: Decimal = Decimal(0)

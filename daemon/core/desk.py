@@ -34,7 +34,7 @@ from state.entries import (
     OrderChanged,
     PlanSet,
 )
-from state.executions import BrokerEvent, Execution, OrderNews
+from state.executions import BrokerEvent, Execution, OrderNews, identity
 from state.instruments import Grid
 from state.levels import protection, trail_of
 from state.orders import Intent
@@ -295,7 +295,7 @@ class Desk:
         """Turn what the broker tells into entries; an execution already known changes nothing."""
         if isinstance(event, OrderNews):
             return self._on_news(event, now_ns)
-        if event.execution_id in self.portfolio.executions:
+        if identity(event) in self.portfolio.executions:
             return Batch()
         on_leg = self._on_entry if event.leg == "entry" else self._on_exit
         batch = on_leg(event, now_ns)
@@ -410,6 +410,8 @@ class Desk:
             pnl=pnl,
             rate=rate,
             reason=execution.reason,
+            venue=execution.venue,
+            account=execution.account,
         )
 
     # Marks --------------------------------------------------------------------------------------

@@ -370,7 +370,7 @@ class PortfolioMachine(RuleBasedStateMachine):
             before = codec.encode_snapshot(self.scene.portfolio)
             self._hear(
                 Execution(
-                    of.execution_id, of.intent_id, of.trade_id, of.leg, of.side, of.lots,
+                    of.execution_id, of.intent_id, of.trade_id, of.symbol, of.leg, of.side, of.lots,
                     float(of.price), of.fill_ticks, of.filled_ns, of.bar_open_ns, 0.0, 0.0,
                     at_open=True, reason=of.reason,
                 )

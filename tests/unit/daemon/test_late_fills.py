@@ -29,6 +29,7 @@ from state.entries import (
 )
 from state.errors import LedgerError
 from state.executions import Execution, OrderNews
+from state.instruments import Instrument
 from state.ledger import apply
 from state.orders import ENDED_KEPT, OrderState
 from state.signals import Exit, Signal
@@ -67,10 +68,10 @@ def _late(scene: Scene, number: int, lots: int, name: str = "late", **more: Any)
     now = scene.portfolio.now_ns
     fill = 110_113 if of.side > 0 else 109_987
     made = Execution(
-        execution_id=name, intent_id=of.intent_id, trade_id=of.trade_id, leg=of.purpose,
-        side=of.side, lots=lots, price=1.101 if of.side > 0 else 1.1, fill_ticks=fill,
-        filled_ns=now, bar_open_ns=now, spread=0.00003, slippage=0.0001, at_open=True,
-        reason="ENTRY",
+        execution_id=name, intent_id=of.intent_id, trade_id=of.trade_id, symbol=of.symbol,
+        leg=of.purpose, side=of.side, lots=lots, price=1.101 if of.side > 0 else 1.1,
+        fill_ticks=fill, filled_ns=now, bar_open_ns=now, spread=0.00003, slippage=0.0001,
+        at_open=True, reason="ENTRY",
     )  # fmt: skip
     return msgspec.structs.replace(made, **more)
 
@@ -137,6 +138,21 @@ def test_a_late_fill_twice_is_one() -> None:
     assert _hear(scene, _late(scene, 0, 10)) == []
 
 
+def test_two_symbols_may_use_the_same_execution_id(tmp_path: Path) -> None:
+    """S4: a venue numbers executions for each symbol; neither fill is taken for the other."""
+    scripts = [Scripts(symbol, "hand", {0: BUY}) for symbol in ("EURUSD", "GBPUSD")]
+    pounds = msgspec.structs.replace(eurusd(), symbol="GBPUSD")
+    scene = Scene([eurusd(), pounds], scripts, gates=[Halts()], quantity="10")
+    scene.step({name: _bars(1.1)["EURUSD"] for name in ("EURUSD", "GBPUSD")})
+
+    for number in (0, 1, 0, 1):
+        _hear(scene, _late(scene, number, 10, name="7"))
+
+    assert [one.symbol for one in scene.fills()] == ["EURUSD", "GBPUSD"]
+    assert sorted(scene.portfolio.positions) == ["EURUSD/hand", "GBPUSD/hand"]
+    assert check_rows(_rows(scene, tmp_path, pounds)).found == []
+
+
 def test_a_late_exit_is_applied_and_alarms() -> None:
     """An exit that the broker rejected and filled all the same closes what is open."""
     scene = _scene({0: Signal(1, stop=1.099), 2: Exit()}).step(_bars(1.1, 1.1, 1.1))
@@ -167,10 +183,11 @@ def test_the_rest_of_a_closed_trade_is_a_trade_of_its_own() -> None:
     assert scene.portfolio.trades == 2
 
 
-def _rows(scene: Scene, folder: Path) -> list[dict[str, Any]]:
+def _rows(scene: Scene, folder: Path, *others: Instrument) -> list[dict[str, Any]]:
     first, *rest = scene.sink.entries
+    given = [InstrumentSet(first.at_ns, one) for one in (eurusd(), *others)]
     with Writer(folder / "foliod.db", "NORMAL") as writer:
-        writer.submit([first, InstrumentSet(first.at_ns, eurusd()), *rest]).result()
+        writer.submit([first, *given, *rest]).result()
     assert verify_fold.check(folder / "foliod.db") == []
     return rows_of(folder / "foliod.db")
 
