@@ -153,6 +153,31 @@ class Filled(msgspec.Struct, frozen=True, tag=True):
     account: str = "paper"
 
 
+class FillSuspended(msgspec.Struct, frozen=True, tag=True):
+    """An execution that the book cannot take, or the part of one: broker and book differ (S4).
+
+    ``code`` and ``reason`` say why, ``lots`` how much it is that is not booked, ``told`` what the
+    whole execution says. All is text as the broker told it, since it may be no number at all; it
+    changes no position and no cash.
+    """
+
+    at_ns: int
+    code: str
+    reason: str
+    execution_id: str
+    intent_id: str
+    trade_id: str
+    symbol: str
+    leg: str
+    side: str
+    lots: str
+    price: str
+    filled: str
+    venue: str
+    account: str
+    told: str
+
+
 class PlanSet(msgspec.Struct, frozen=True, tag=True):
     """The protection of an open trade from now on.
 
@@ -202,7 +227,7 @@ class HaltSet(msgspec.Struct, frozen=True, tag=True):
     """Entries are halted until cleared, until ``until_ns``, or for the trading day ``day``.
 
     ``name``: ``operator``, ``r_stop``, ``drawdown``, ``health``, ``late_fill``,
-    ``strategy_r_stop/NAME``, ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
+    ``broker``, ``strategy_r_stop/NAME``, ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
     """
 
     at_ns: int
@@ -345,6 +370,7 @@ Entry = (
     | IntentRecorded
     | OrderChanged
     | Filled
+    | FillSuspended
     | PlanSet
     | WideningRefused
     | AlarmRung

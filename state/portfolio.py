@@ -28,8 +28,9 @@ class Position(msgspec.Struct):
     ``entry_cost_ticks`` is the sum of fill ticks x lots of the entry fills and ``entry_price`` the
     price before costs of the first one; ``stop_ticks`` None until the plan is set. The stop follows
     the closes at ``trail_distance`` (price units; None: it does not). ``widened_day`` is the last
-    trading day on which widening the plan was done or refused (0: none). Amounts are base currency;
-    ``realised`` before fees.
+    trading day on which widening the plan was done or refused (0: none). ``failed_exits`` counts
+    the exit orders that were rejected or cancelled, so that another try has an id of its own.
+    Amounts are base currency; ``realised`` before fees.
     """
 
     trade_id: str
@@ -57,6 +58,7 @@ class Position(msgspec.Struct):
     spread: Decimal = Decimal(0)
     trail_distance: float | None = None
     widened_day: int = 0
+    failed_exits: int = 0
 
     def entry_ticks(self) -> float:
         """Return the mean entry fill in ticks (a view)."""
