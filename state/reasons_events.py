@@ -10,9 +10,9 @@ EVENTS: Final = (
     order(
         "JOURNAL_BLOCKED",
         "daemon",
-        "The disk takes no entry of the journal. What is not on the disk is not sent, so the entry "
-        "order was kept back and entries are halted; exits and protection go on in memory and are "
-        "written when the disk takes them.",
+        "The disk takes no entry of the journal, or no bar of a live feed's recording. What is not "
+        "on the disk is not sent, so the entry order was kept back and entries are halted; exits "
+        "and protection go on in memory and are written when the disk takes them.",
         "Free space on the disk or mend it; `foliod status` says what is wrong. Then look at what "
         "happened and lift the halt: `foliod reset journal`.",
     ),

@@ -143,7 +143,7 @@ class Desk:
             [eurusd()], [Scripts("EURUSD", "hand", self.script, WINDOW)], gates=[Halts()],
             quantity="10", faults=PaperFaults(partial_fraction=partial), sink=self.sink,
         )  # fmt: skip
-        self.scene.stepper.venue = self.venue
+        self.scene.stepper.dispatch.venue = self.venue
         self.bars, self.close = 0, 110_000
         self.walk, self.shadow, self.seen = Walk(), Portfolio(), 0
         self.scene.begin(EIGHT, [InstrumentSet(EIGHT, eurusd())])

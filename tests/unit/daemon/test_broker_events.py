@@ -294,7 +294,7 @@ def _until_nine(script: dict[int, Any], venue: PaperVenue) -> Scene:
     spec = WindowSpec(8 * 3600, 9 * 3600, "UTC", frozenset(range(7)), 9 * 3600)
     scripts = [Scripts("EURUSD", "hand", script, Schedule([spec]))]
     scene = Scene([eurusd()], scripts, gates=[Halts()], quantity="10")
-    scene.stepper.venue = venue
+    scene.stepper.dispatch.venue = venue
     return scene.step({"EURUSD": [bar(EIGHT + i * M5, 1.1, 1.1, 1.1, 1.1) for i in range(18)]})
 
 
