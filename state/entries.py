@@ -73,7 +73,10 @@ class BarsConsumed(msgspec.Struct, frozen=True, tag=True):
 
 
 class BarsRefused(msgspec.Struct, frozen=True, tag=True):
-    """Rows of a source that did not become bars: how many, why, and where the first one is."""
+    """Rows of a source that did not become bars: how many, why, and where the first one is.
+
+    Of a live feed also messages that could not be read; ``symbol`` is empty where none is known.
+    """
 
     at_ns: int
     symbol: str
