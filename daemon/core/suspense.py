@@ -25,13 +25,12 @@ from state.portfolio import Portfolio, engine_key
 from state.units import DAY_NS, side_name
 
 _LEGS: Final = ("entry", "stop", "target", "exit")
-_TEXTS: Final = (
-    "execution_id", "intent_id", "trade_id", "symbol", "leg", "reason", "venue", "account",
-)  # fmt: skip
+_NAMES: Final = ("execution_id", "intent_id", "trade_id", "symbol", "leg", "venue", "account")
 _LONGEST: Final = 64
 """Characters of a name that a broker may use, and of what is shown of a longer one."""
 _MOST: Final = 1 << 45
 """Lots and ticks, with room to spare below int64 for their product with a tick or a lot."""
+_OLDEST_NS: Final = 3660 * DAY_NS
 _MOST_WORTH: Final = 1e15
 """Quote currency: what is worth more has more digits than amounts are reckoned with."""
 _ENDING: Final = ("FILL_NOTHING_OPEN", "FILL_OTHER_SIDE")
@@ -83,10 +82,12 @@ def _is_known(portfolio: Portfolio, name: str, said: str) -> bool:
 
 def _unreadable(market: Market, one: Execution, now_ns: int) -> str | None:
     """Say what of an execution cannot be, whatever the book holds."""
-    for name in _TEXTS:
+    for name in _NAMES:
         text = getattr(one, name)
         if not isinstance(text, str) or len(text) > _LONGEST or plain(text) != text:
             return f"{name} {_shown(text)} is no name"
+    if not _is_text(one.reason):  # of an exit that a strategy asked for, its own words
+        return f"reason {_shown(one.reason)} is no text"
     if not one.execution_id:
         return "it has no execution id"
     if one.leg not in _LEGS or type(one.side) is not int or one.side not in (1, -1):
@@ -98,10 +99,22 @@ def _unreadable(market: Market, one: Execution, now_ns: int) -> str | None:
     if type(one.fill_ticks) is not int or abs(one.fill_ticks) > _MOST or one.price <= 0:
         return f"price {_shown(one.price)}, after costs {_shown(one.fill_ticks)} ticks"
     stamps = (one.filled_ns, one.bar_open_ns)
-    if not all(type(stamp) is int and 0 <= stamp <= now_ns + DAY_NS for stamp in stamps):
+    oldest, newest = now_ns - _OLDEST_NS, now_ns + DAY_NS
+    if not all(type(stamp) is int and oldest <= stamp <= newest for stamp in stamps):
         return f"stamped {_shown(one.filled_ns)}, in a bar of {_shown(one.bar_open_ns)}"
     series = market.by_symbol.get(one.symbol)
     return None if series is None else _mispriced(series[0].grid, one)
+
+
+def _is_text(value: object) -> bool:
+    """Say whether a value is a text that the journal can hold."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_amount(value: object) -> bool:

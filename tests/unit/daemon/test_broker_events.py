@@ -176,6 +176,7 @@ EVENTS: dict[str, Callable[[Scene], BrokerEvent]] = {
     "no id": _fill(execution_id=""),
     "an id for a terminal": _fill(execution_id="\x1b[31m7"),
     "an id that is no Unicode": _fill(execution_id="\ud800"),
+    "a reason that is no Unicode": _fill(reason="\ud800"),
     "an endless id": _fill(execution_id="7" * 5000),
     "accepted": _news("ACCEPT"),
     "rejected": _news("REJECT"),
@@ -349,6 +350,15 @@ def test_exits_pass_and_entries_wait_while_broker_and_book_differ() -> None:
     assert "broker BROKER_DIFFERS" in next(
         v.observed for v in scene.decisions()[2].verdicts if v.gate == "halts"
     )
+
+
+@pytest.mark.parametrize("tag", ["", "x" * 5000, "\x1b[31m", "raus \u202e jetzt"])
+def test_the_words_of_a_strategy_are_no_reason_to_keep_its_exit_back(tag: str) -> None:
+    """A strategy tags its exits as it likes: they are booked like any other."""
+    scene = _scene({0: MARKET, 2: Exit(tag)}, 1.1, 1.1, 1.1, 1.1)
+
+    assert [one.reason for one in scene.exits()] == [tag or "ENTRY"]
+    assert scene.portfolio.positions == {} and scene.portfolio.halts == {}
 
 
 def test_a_number_told_again_for_something_else_is_kept_once_for_each_telling() -> None:
