@@ -211,8 +211,8 @@ def _series(ground: Ground, bars: _Bars) -> Iterator[Finding]:
         for problem in problems:
             yield _fail("series", problem, "see docs/how-to/bar-files.md")
     elif bars.files and problems:
-        found = f"no file is used, as some series have none: {'; '.join(map(str, problems))}"
-        remedy = "give every series a file, or none; the source's history warms up either way"
+        found = f"some series have no file: {'; '.join(map(str, problems))}"
+        remedy = "give every series a file, unless the source's history has enough of it"
         yield Finding("warn", "warm-up", found, remedy)
 
 

@@ -48,10 +48,12 @@ def usable_parts(
 
 
 def feed_endpoints(parts: FeedParts | ConfigError | None) -> list[Endpoint]:
-    """Return where the feed's stream is."""
+    """Return where the feed's stream is, and its history where gaps are filled from one."""
     if not isinstance(parts, FeedParts):
         return []
-    return [Endpoint(f"feed {parts.source}", parts.opener.address)]
+    stream = Endpoint(f"feed {parts.source}: stream", parts.opener.address)
+    history = Endpoint(f"feed {parts.source}: history", parts.rest)
+    return [stream, history] if parts.rest else [stream]
 
 
 def feed_findings(

@@ -50,6 +50,7 @@ class FeedParts:
     """What a live feed is made of, for one source.
 
     ``interval_ns`` is that of the source's own bars, ``keys`` the series that the core needs.
+    ``rest`` is where the history is asked, redacted; empty without one.
     """
 
     source: str
@@ -59,6 +60,7 @@ class FeedParts:
     interval_ns: int
     keys: frozenset[tuple[str, int]]
     secrets: tuple[str, ...]
+    rest: str = ""
 
 
 def series_keys(settings: Settings) -> frozenset[tuple[str, int]]:
@@ -96,12 +98,15 @@ def feed_parts(settings: Settings, environ: Mapping[str, str]) -> FeedParts:
     if unknown:
         raise ConfigError(f"[feed.symbols] names {', '.join(unknown)}, which nothing uses")
     made = _MAKERS[source](settings, secrets_of(settings, environ), names)
-    history = None
+    history, rest = None, ""
     if made.history is not None and made.rest is not None and feed.fill_bars:
         history = RestHistory(
             _Asked(made.history, made.rest), RestLimits(), made.rest.headers, made.secrets
         )
-    return FeedParts(source, made.codec, made.opener, history, made.interval_ns, keys, made.secrets)
+        rest = str(made.rest)
+    return FeedParts(
+        source, made.codec, made.opener, history, made.interval_ns, keys, made.secrets, rest
+    )
 
 
 def make_session(

@@ -24,6 +24,7 @@ from adapters.feeds.events import (
     FeedEvent,
     FeedRefused,
     Flowing,
+    FrameRefused,
     GapFound,
     GapUnfilled,
     Stale,
@@ -265,10 +266,10 @@ class LiveFeed:
 
     async def _hear(self, event: FeedEvent) -> None:
         if isinstance(event, BarRefused):
-            key = event.symbol, event.code
             first = f"{event.text} ({utc_text(event.bar.open_ns)})"
-            count, first = self._refused.get(key, (0, first))
-            self._refused[key] = count + 1, first
+            self._count(event.symbol, event.code, first)
+        elif isinstance(event, FrameRefused):
+            self._count("", event.code, event.text)
         elif isinstance(event, Stale):
             since = utc_text(event.since_ns) if event.since_ns else "the start"
             await self._trip(STALE + event.symbol, "FEED_STALE", f"no bar since {since}")
@@ -286,6 +287,10 @@ class LiveFeed:
             span = f"{utc_text(event.gap.from_ns)} to {utc_text(event.gap.to_ns)}"
             said = "gap" if isinstance(event, GapFound) else f"gap not filled: {event.text}"
             self._log.warning(said, symbol=event.symbol, span=span)
+
+    def _count(self, symbol: str, code: str, first: str) -> None:
+        count, first = self._refused.get((symbol, code), (0, first))
+        self._refused[symbol, code] = count + 1, first
 
     async def _hear_venue(self, event: VenueStatus | FeedRefused) -> None:
         if isinstance(event, FeedRefused):

@@ -13,9 +13,8 @@ from adapters.feeds.recorder import Recorder
 from config.settings import Settings
 from daemon.feed_wiring import FeedParts
 from daemon.runtime.bar_files import BarFiles
-from daemon.wiring import intervals_of
 from state.bars import Bar
-from state.errors import ConfigError, FeedError
+from state.errors import FeedError
 from state.units import HOUR_NS
 
 Key = tuple[str, int]
@@ -36,13 +35,15 @@ async def warm_up(
     wanted = settings.feed.warm_up_bars
     found: dict[Key, dict[int, tuple[Bar, str]]] = {key: {} for key in parts.keys}
     if wanted:
-        _from_files(settings, found, now_ns)
+        _from_files(settings, found, now_ns, say)
         await _from_history(parts, found, wanted, now_ns, say)
     rows: list[BarClosed] = []
     for (symbol, interval_ns), bars in sorted(found.items()):
         kept = [bars[open_ns] for open_ns in sorted(bars)][-wanted:] if wanted else []
         if len(kept) < wanted:
-            say(f"warm-up: {symbol} has {len(kept)} of {wanted} bars of {interval_ns // 10**9} s")
+            cold = "" if kept else ": it starts cold"
+            interval = f"{interval_ns // 10**9} s{cold}"
+            say(f"warm-up: {symbol} has {len(kept)} of {wanted} bars of {interval}")
         rows += [
             BarClosed(symbol, interval_ns, bar, provenance, bar.close_ns)
             for bar, provenance in kept
@@ -53,15 +54,20 @@ async def warm_up(
 
 
 def _from_files(
-    settings: Settings, found: dict[Key, dict[int, tuple[Bar, str]]], now_ns: int
+    settings: Settings,
+    found: dict[Key, dict[int, tuple[Bar, str]]],
+    now_ns: int,
+    say: Callable[[str], None],
 ) -> None:
-    """Take what the configured files have of each series."""
+    """Take what the configured files have of each series, and say which series they lack."""
     if not settings.bars:
         return
-    try:
-        files = BarFiles(settings, intervals_of(settings))
-    except ConfigError:
-        return  # they lack a symbol: its history is asked for, and said when it is too short
+    needed: dict[str, set[int]] = {}
+    for symbol, interval_ns in found:
+        needed.setdefault(symbol, set()).add(interval_ns)
+    files = BarFiles(settings, needed, is_whole=False)
+    for problem in files.problems:
+        say(f"warm-up without a file: {problem}")
     for feed in files.feeds():
         bars = found.get((feed.symbol, feed.interval_ns))
         if bars is None:

@@ -73,7 +73,10 @@ class BarsConsumed(msgspec.Struct, frozen=True, tag=True):
 
 
 class BarsRefused(msgspec.Struct, frozen=True, tag=True):
-    """Rows of a source that did not become bars: how many, why, and where the first one is."""
+    """Rows of a source that did not become bars: how many, why, and where the first one is.
+
+    Of a live feed also messages that could not be read; ``symbol`` is empty where none is known.
+    """
 
     at_ns: int
     symbol: str
@@ -153,6 +156,31 @@ class Filled(msgspec.Struct, frozen=True, tag=True):
     account: str = "paper"
 
 
+class FillSuspended(msgspec.Struct, frozen=True, tag=True):
+    """An execution that the book cannot take, or the part of one: broker and book differ (S4).
+
+    ``code`` and ``reason`` say why, ``lots`` how much it is that is not booked, ``told`` what the
+    whole execution says. All is text as the broker told it, since it may be no number at all; it
+    changes no position and no cash.
+    """
+
+    at_ns: int
+    code: str
+    reason: str
+    execution_id: str
+    intent_id: str
+    trade_id: str
+    symbol: str
+    leg: str
+    side: str
+    lots: str
+    price: str
+    filled: str
+    venue: str
+    account: str
+    told: str
+
+
 class PlanSet(msgspec.Struct, frozen=True, tag=True):
     """The protection of an open trade from now on.
 
@@ -202,7 +230,7 @@ class HaltSet(msgspec.Struct, frozen=True, tag=True):
     """Entries are halted until cleared, until ``until_ns``, or for the trading day ``day``.
 
     ``name``: ``operator``, ``r_stop``, ``drawdown``, ``health``, ``late_fill``,
-    ``strategy_r_stop/NAME``, ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
+    ``broker``, ``strategy_r_stop/NAME``, ``strategy_win_lock/NAME``. ``day`` 0: not tied to a day.
     """
 
     at_ns: int
@@ -345,6 +373,7 @@ Entry = (
     | IntentRecorded
     | OrderChanged
     | Filled
+    | FillSuspended
     | PlanSet
     | WideningRefused
     | AlarmRung

@@ -25,6 +25,7 @@ from state.entries import (
     Entry,
     EquityMarked,
     Filled,
+    FillSuspended,
     HaltCleared,
     HaltSet,
     HealthJudged,
@@ -39,6 +40,7 @@ from state.entries import (
     WideningRefused,
 )
 from state.errors import LedgerError
+from state.executions import identity, told
 from state.orders import ENDED_KEPT, TERMINAL, TRANSITIONS, Intent, OrderEvent, OrderState
 from state.portfolio import (
     ClosedDay,
@@ -155,7 +157,12 @@ def _order_changed(portfolio: Portfolio, entry: OrderChanged) -> None:
             f"unknown event {entry.event!r} for order {entry.intent_id}; known: {', '.join(_NEWS)}"
         )
     _move(portfolio, order, event)
-    if order.state in TERMINAL and order.intent.purpose == "entry" and order.filled == 0:
+    if order.state not in TERMINAL:
+        return
+    if order.intent.purpose == "exit":
+        for position in portfolio.positions.values():
+            position.failed_exits += position.trade_id == order.intent.trade_id
+    elif order.filled == 0:
         portfolio.counted = [c for c in portfolio.counted if c.intent_id != entry.intent_id]
 
 
@@ -174,11 +181,10 @@ def _move(portfolio: Portfolio, order: OpenOrder, event: OrderEvent) -> None:
 
 
 def _filled(portfolio: Portfolio, entry: Filled) -> None:
-    if entry.execution_id in portfolio.executions:
-        raise LedgerError(f"execution {entry.execution_id} is recorded twice")
-    portfolio.executions[entry.execution_id] = entry.day
-    if len(portfolio.executions) > _EXECUTIONS_KEPT:
-        del portfolio.executions[next(iter(portfolio.executions))]
+    name = identity(entry)
+    if name in portfolio.executions:
+        raise LedgerError(f"execution {name} is recorded twice")
+    _remember(portfolio, name, told(entry))
     signal_ns = entry.filled_ns
     if entry.leg in ("entry", "exit"):
         signal_ns = _fill_order(portfolio, entry)
@@ -187,6 +193,20 @@ def _filled(portfolio: Portfolio, entry: Filled) -> None:
         _grow(portfolio, entry, signal_ns)
     else:
         _shrink(portfolio, entry)
+
+
+def _suspended(portfolio: Portfolio, entry: FillSuspended) -> None:
+    """Remember what was told, so that it is known when it is told again."""
+    name = identity(entry)
+    if name in portfolio.executions:  # booked in part, or told in another way before
+        name = f"{name} {entry.told}"
+    _remember(portfolio, name, entry.told)
+
+
+def _remember(portfolio: Portfolio, name: str, said: str) -> None:
+    portfolio.executions[name] = said
+    if len(portfolio.executions) > _EXECUTIONS_KEPT:
+        del portfolio.executions[next(iter(portfolio.executions))]
 
 
 def _fill_order(portfolio: Portfolio, entry: Filled) -> int:
@@ -401,6 +421,7 @@ _FOLDS: Final[dict[type, Callable[[Portfolio, Any], None]]] = {
     IntentRecorded: _intent,
     OrderChanged: _order_changed,
     Filled: _filled,
+    FillSuspended: _suspended,
     PlanSet: _plan,
     WideningRefused: _widening_refused,
     AlarmRung: _nothing,

@@ -28,8 +28,9 @@ class Position(msgspec.Struct):
     ``entry_cost_ticks`` is the sum of fill ticks x lots of the entry fills and ``entry_price`` the
     price before costs of the first one; ``stop_ticks`` None until the plan is set. The stop follows
     the closes at ``trail_distance`` (price units; None: it does not). ``widened_day`` is the last
-    trading day on which widening the plan was done or refused (0: none). Amounts are base currency;
-    ``realised`` before fees.
+    trading day on which widening the plan was done or refused (0: none). ``failed_exits`` counts
+    the exit orders that were rejected or cancelled, so that another try has an id of its own.
+    Amounts are base currency; ``realised`` before fees.
     """
 
     trade_id: str
@@ -57,6 +58,7 @@ class Position(msgspec.Struct):
     spread: Decimal = Decimal(0)
     trail_distance: float | None = None
     widened_day: int = 0
+    failed_exits: int = 0
 
     def entry_ticks(self) -> float:
         """Return the mean entry fill in ticks (a view)."""
@@ -122,8 +124,8 @@ class Portfolio(msgspec.Struct):
     ``made_by`` is the configuration's hash and the version of the last run.
     ``closed_days`` keeps the last 366 days that rolled, since the health gate was last reset;
     ``day_start_deposits`` is what ``deposits`` was when the present day began.
-    ``executions`` remembers the last 1024 execution ids (value: trading day), so that a repeated
-    fill is known as one.
+    ``executions`` remembers the last 1024 executions by what they are known by
+    (``state.executions.identity``), with what each said, so that a repeated fill is known as one.
     """
 
     portfolio_id: str = ""
@@ -155,7 +157,7 @@ class Portfolio(msgspec.Struct):
     denied: int = 0
     by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     trades: int = 0
-    executions: dict[str, int] = msgspec.field(default_factory=dict)
+    executions: dict[str, str] = msgspec.field(default_factory=dict)
     made_by: tuple[str, str] = ("", "")
     closed_days: list[ClosedDay] = msgspec.field(default_factory=list)
     day_start_deposits: Decimal = Decimal(0)

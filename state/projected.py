@@ -20,7 +20,7 @@ from state.units import NEVER_NS, side_name
 
 TABLES: Final[dict[str, str]] = {
     "orders": "intent_id",
-    "fills": "venue, account, execution_id",
+    "fills": "venue, account, symbol, execution_id",
     "trades": "trade_id",
     "equity": "seq",
     "portfolio_days": "day",

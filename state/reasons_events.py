@@ -10,9 +10,9 @@ EVENTS: Final = (
     order(
         "JOURNAL_BLOCKED",
         "daemon",
-        "The disk takes no entry of the journal. What is not on the disk is not sent, so the entry "
-        "order was kept back and entries are halted; exits and protection go on in memory and are "
-        "written when the disk takes them.",
+        "The disk takes no entry of the journal, or no bar of a live feed's recording. What is not "
+        "on the disk is not sent, so the entry order was kept back and entries are halted; exits "
+        "and protection go on in memory and are written when the disk takes them.",
         "Free space on the disk or mend it; `foliod status` says what is wrong. Then look at what "
         "happened and lift the halt: `foliod reset journal`.",
     ),
@@ -35,6 +35,26 @@ EVENTS: Final = (
            "Nothing: the position had closed already."),
     order("NO_ORDER", "desk", "The strategy withdrew an entry and had no working order.",
            "Nothing: the order had ended already."),
+    order("FILL_UNREADABLE", "desk: broker", "The broker told a fill that cannot be: quantity, "
+           "price, costs, side, instant or names are none. It is kept as told.",
+           "Look at the account; the entry `FillSuspended` has the broker's words."),
+    order("FILL_TOLD_DIFFERENTLY", "desk: broker", "The broker told an execution of a number that "
+           "is known, and says something else of it. The first one counts.",
+           "Look at the account: a correction of the venue, or two fills of one number."),
+    order("FILL_UNKNOWN_ORDER", "desk: broker", "The broker told a fill of an order that is not "
+           "open and not among the last that ended.",
+           "Look at the account: another program or person may trade on it."),
+    order("FILL_NOT_OF_ORDER", "desk: broker", "The broker told a fill of an order, and symbol, "
+           "side, kind or trade are not those of that order.", "Look at the account."),
+    order("FILL_OTHER_SIDE", "desk: broker", "An order filled late while its engine holds a trade "
+           "to the other side, so it could not join that.",
+           "Look at the account: the two may have closed each other there."),
+    order("FILL_NOTHING_OPEN", "desk: broker", "The broker told that an exit filled, and its trade "
+           "is not open: stop and exit may both have filled.",
+           "Look at the account: what was sold twice is open to the other side."),
+    order("FILL_TOO_LARGE", "desk: broker", "The broker filled more than was ordered or is open. "
+           "What fits is booked, the rest is kept as told.",
+           "Look at the account: the rest is open there and in no book."),
     exit_("TP", "The target was reached.", "Nothing."),
     exit_("SL", "The stop was reached, a trailed or widened one too; at a gap, the first tradable "
           "price beyond it.", "Nothing."),

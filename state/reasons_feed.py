@@ -80,8 +80,9 @@ FEED: Final = (
     feed("LINE_LOST", "feed: line", "The line could not be opened, or ended.",
      "Nothing: the session connects anew, each time after a longer pause."),
     feed("RECORD_FAILED", "feed: recorder",
-     "A bar or a message could not be written to the recording.",
-     "Look at the disk and at the folder; the feed goes on, and its recording has a hole."),
+     "A message (`record_frames = true`) could not be written to the recording.",
+     "Look at the disk and at the folder; the feed goes on, and the messages have a hole. Bars "
+     "wait for the disk instead."),
     feed("LINE_SILENT", "feed: line",
      "The line is open, yet no price came on it for too long, so it was dropped and opened anew.",
      "Nothing once prices flow; otherwise ask the venue."),

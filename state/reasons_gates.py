@@ -47,6 +47,18 @@ GATES: Final = (
         "no fill of an order that ended",
         "Compare the broker's account with `foliod status`, then `foliod reset late_fill`.",
     ),
+    Reason(
+        "BROKER_DIFFERS",
+        "halts",
+        "The broker told what the book cannot take: a fill of an order that nobody knows, of "
+        "another symbol, of more than was ordered, of something that is not open, or no number at "
+        "all. It is kept as it was told and nothing is booked of it; entries are halted under the "
+        "name `broker`, exits and protection go on.",
+        "what is not booked, as the broker told it",
+        "what the book can take",
+        "Compare the broker's account with `foliod status`, put right at the broker what should "
+        "not be there, then `foliod reset broker`.",
+    ),
     allow(
         "HALTS_CLEAR",
         "halts",

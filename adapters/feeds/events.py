@@ -43,6 +43,13 @@ class BarRefused(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class FrameRefused(msgspec.Struct, frozen=True, gc=False):
+    """A message that is not what the venue documents: nobody knows of which symbol it was."""
+
+    code: str
+    text: str
+
+
 class GapFound(msgspec.Struct, frozen=True, gc=False):
     """Bars are missing where the market was expected to be open; said before it is filled."""
 
@@ -104,6 +111,7 @@ class FeedRefused(msgspec.Struct, frozen=True, gc=False):
 FeedEvent = (
     BarClosed
     | BarRefused
+    | FrameRefused
     | GapFound
     | GapUnfilled
     | Stale

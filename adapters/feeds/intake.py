@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from adapters.feeds.aggregator import Aggregator
-from adapters.feeds.events import FeedEvent, FillWanted
+from adapters.feeds.events import BarRefused, FeedEvent, FillWanted
 from adapters.feeds.expected import is_open, silence_ends_ns
 from adapters.feeds.series import LiveSeries, SeriesRules, SeriesSpec
 from adapters.feeds.wire import BarUpdate, Event, Quote, Subscribed, Tick, VenueStatus
@@ -163,7 +163,8 @@ class Intake:
         series = self.series.get(event.symbol)
         if series is None:
             self._count("WRONG_SYMBOL")
-            return []
+            text = f"nobody asked for {event.symbol[:40]!r}"
+            return [BarRefused("", event.interval_ns, event.bar, "WRONG_SYMBOL", text)]
         self.payloads += 1
         series.payload_ns, series.heard_ns = now_ns, event.bar.open_ns
         if not event.closed:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+
+from adapters.feeds.backoff import LineError
+from adapters.redaction import redacted
 
 
 class LineLimits(msgspec.Struct, frozen=True):
@@ -50,3 +54,30 @@ class Opener(Protocol):
         Raises:
             LineError: it could not be opened; the text has no secret in it.
         """
+
+
+class AddressOpener:
+    """What openers of every kind know: one address, its headers, what no error may show of them.
+
+    ``headers`` are sent with the request; they and ``secrets`` are kept out of every error.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        limits: LineLimits,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        """Keep the address; nothing is opened yet."""
+        self.address = redacted(url)
+        self._url = url
+        self._limits = limits
+        self._headers = dict(headers or {})
+        self._secrets = (*secrets, *self._headers.values())
+
+    def _failed(self, problem: object, status: int = 0) -> LineError:
+        """Return the error of an address that could not be opened; said nothing: out of time."""
+        said = str(problem) or f"no answer within {self._limits.open_timeout_s:g} s"
+        text = redacted(f"{self.address}: {said}", *self._secrets)
+        return LineError(text, status=status)

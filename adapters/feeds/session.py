@@ -28,6 +28,7 @@ from adapters.feeds.events import (
     FeedEvent,
     FeedRefused,
     FillWanted,
+    FrameRefused,
 )
 from adapters.feeds.history import History
 from adapters.feeds.intake import Intake
@@ -245,8 +246,10 @@ class FeedSession:
         except Exception as error:
             # A codec is pure: whatever it raises says that the frame is not what is documented.
             self._bad_frames += 1
-            text = f"{type(error).__name__}: {error}"
-            self._failed("FRAME_REFUSED", redacted(text, *self._secrets)[:200])
+            text = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()
+            text = redacted(text, *self._secrets)[:200]
+            self._failed("FRAME_REFUSED", text)
+            self._outbox.put([FrameRefused("FRAME_REFUSED", text)])
             return
         before = self._intake.payloads
         found = self._intake.take(events, now_ns)

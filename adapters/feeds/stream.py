@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.feeds.backoff import LineError
-from adapters.feeds.line import LineLimits
+from adapters.feeds.line import AddressOpener, LineLimits
 from adapters.redaction import redacted
 
 
-class StreamOpener:
-    """Opens streams from one address. ``secrets`` and headers are kept out of every error."""
-
-    def __init__(
-        self,
-        url: str,
-        limits: LineLimits,
-        headers: Mapping[str, str] | None = None,
-        secrets: Sequence[str] = (),
-    ) -> None:
-        """Keep the address; nothing is opened yet."""
-        self.address = redacted(url)
-        self._url = url
-        self._limits = limits
-        self._headers = {"Accept-Encoding": "identity", **(headers or {})}
-        self._secrets = (*secrets, *(headers or {}).values())
+class StreamOpener(AddressOpener):
+    """Opens streams from one address."""
 
     async def open(self) -> StreamLine:
         """Ask for the stream; it is open once the answer's head is there.
@@ -44,23 +30,20 @@ class StreamOpener:
         try:
             async with asyncio.timeout(self._limits.open_timeout_s):
                 response = await session.get(
-                    self._url, headers=self._headers, allow_redirects=False
+                    self._url,
+                    headers={"Accept-Encoding": "identity", **self._headers},
+                    allow_redirects=False,
                 )
                 if response.status != 200:
                     text = await response.content.read(200)
                     raise self._failed(f"status {response.status}: {text!r}", response.status)
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as error:
             await session.close()
-            said = str(error) or f"no answer within {self._limits.open_timeout_s:g} s"
-            raise self._failed(said) from None
+            raise self._failed(error) from None
         except BaseException:
             await session.close()
             raise
         return StreamLine(session, response, self._limits, self._secrets)
-
-    def _failed(self, said: str, status: int = 0) -> LineError:
-        text = redacted(f"{self.address}: {said}", *self._secrets)
-        return LineError(text, status=status)
 
 
 class StreamLine:

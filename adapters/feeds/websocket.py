@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,7 +15,7 @@ from websockets.exceptions import (
 )
 
 from adapters.feeds.backoff import LineError
-from adapters.feeds.line import LineLimits
+from adapters.feeds.line import AddressOpener, LineLimits
 from adapters.redaction import redacted
 
 _TOO_BIG: Final = 1009
@@ -26,25 +26,8 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-class WebsocketOpener:
-    """Opens websocket lines to one address, straight, through no proxy.
-
-    ``headers`` are sent with the request; ``secrets`` are kept out of every error.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        limits: LineLimits,
-        headers: Mapping[str, str] | None = None,
-        secrets: Sequence[str] = (),
-    ) -> None:
-        """Keep the address; nothing is opened yet."""
-        self.address = redacted(url)
-        self._url = url
-        self._limits = limits
-        self._headers = dict(headers or {})
-        self._secrets = (*secrets, *self._headers.values())
+class WebsocketOpener(AddressOpener):
+    """Opens websocket lines to one address, straight, through no proxy."""
 
     async def open(self) -> WebsocketLine:
         """Open a line within its limit.
@@ -72,11 +55,6 @@ class WebsocketOpener:
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:
             raise self._failed(error) from None
         return WebsocketLine(connection, limits, self._secrets)
-
-    def _failed(self, error: Exception, status: int = 0) -> LineError:
-        said = str(error) or f"no answer within {self._limits.open_timeout_s:g} s"
-        text = redacted(f"{self.address}: {said}", *self._secrets)
-        return LineError(text, status=status)
 
 
 class WebsocketLine:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from daemon.cli.options import Options, pass_options
+from daemon.cli.options import Options, loop_option, pass_options
 from state.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ DEFAULT_DATA_DIR: Final = "var"
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--no-tearsheet", is_flag=True, help="Leave out the tear sheet at the end.")
 @click.option("--blocks", is_flag=True, help="Print each status object between marker lines.")
-@click.option(
-    "--loop",
-    type=click.Choice(["uvloop", "asyncio"]),
-    default="uvloop",
-    show_default=True,
-    help="Event loop; the result is the same.",
-)
+@loop_option
 @pass_options
 def replay(options: Options, /, **given: Any) -> None:  # noqa: ANN401 - click's own keywords
     """Run history through the whole portfolio, into a run folder of its own.

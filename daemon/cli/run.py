@@ -10,11 +10,18 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.cli.options import Options, pass_options
+from daemon.cli.options import (
+    SPEEDS,
+    Options,
+    loop_option,
+    mode_option,
+    pass_options,
+    speed_option,
+)
 from state.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,27 +30,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-SPEEDS: Final = {"max": None, "60": 60.0, "1": 1.0}
-
 
 @click.command()
-@click.option(
-    "--mode", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills."
-)
-@click.option(
-    "--speed",
-    type=click.Choice(list(SPEEDS)),
-    default="1",
-    show_default=True,
-    help="Simulated seconds per second, of files only; max: as fast as it goes.",
-)
-@click.option(
-    "--loop",
-    type=click.Choice(["uvloop", "asyncio"]),
-    default="uvloop",
-    show_default=True,
-    help="Event loop; the result is the same.",
-)
+@mode_option
+@speed_option
+@loop_option
 @pass_options
 def run(options: Options, /, mode: str, speed: str, loop: str) -> None:
     """Trade the portfolio of the configuration as a daemon, on its feed or the bars of its files.

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli.aggregate import Limit
-from daemon.cli.options import Options, pass_options
-from daemon.cli.run import SPEEDS, live_options, run_in_loop
+from daemon.cli.options import Options, loop_option, mode_option, pass_options, speed_option
+from daemon.cli.run import live_options, run_in_loop
 from daemon.runtime.closing import Wanted
 
 if TYPE_CHECKING:
@@ -28,16 +28,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--mode", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills."
-)
-@click.option(
-    "--speed",
-    type=click.Choice(list(SPEEDS)),
-    default="1",
-    show_default=True,
-    help="Simulated seconds per second; max: as fast as it goes.",
-)
+@mode_option
+@speed_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--no-analytics", is_flag=True, help="Afterwards only the daily report.")
 @click.option("--no-backtest", is_flag=True, help="Do not decide the day once more afterwards.")
@@ -45,13 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--max-drawdown", type=Limit(0.0), metavar="Y", help="Fail above this drawdown, in percent."
 )
-@click.option(
-    "--loop",
-    type=click.Choice(["uvloop", "asyncio"]),
-    default="uvloop",
-    show_default=True,
-    help="Event loop; the result is the same.",
-)
+@loop_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_options
 def session(

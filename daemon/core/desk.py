@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from daemon.core import late_fills
+from daemon.core import late_fills, suspense
 from daemon.core.calendar import CivilClock
 from daemon.core.effects import Batch, Cancel, FillNow, Protect, Submit
 from daemon.core.engine import Engine, check_signal, checked
@@ -31,7 +31,6 @@ from state.entries import (
     Filled,
     HaltSet,
     IntentRecorded,
-    OrderChanged,
     PlanSet,
 )
 from state.executions import BrokerEvent, Execution, OrderNews
@@ -239,7 +238,9 @@ class Desk:
         interval_ns = self.engines[key].interval_ns
         series = self.market.by_key[(position.symbol, interval_ns)]
         intent = Intent(
-            intent_id=intent_id(self.portfolio.portfolio_id, key, reason, at_ns, 0),
+            intent_id=intent_id(
+                self.portfolio.portfolio_id, key, reason, at_ns, position.failed_exits
+            ),
             purpose="exit",
             trade_id=position.trade_id,
             symbol=position.symbol,
@@ -292,27 +293,27 @@ class Desk:
     # Broker events ------------------------------------------------------------------------------
 
     def on_event(self, event: BrokerEvent, now_ns: int) -> Batch:
-        """Turn what the broker tells into entries; an execution already known changes nothing."""
-        if isinstance(event, OrderNews):
-            return self._on_news(event, now_ns)
-        if event.execution_id in self.portfolio.executions:
-            return Batch()
-        on_leg = self._on_entry if event.leg == "entry" else self._on_exit
-        batch = on_leg(event, now_ns)
-        halt = late_fills.alarm(self.portfolio, event, now_ns)
-        if halt is not None:
-            halted = self.halted([halt])
-            batch.entries.extend(halted.entries)
-            batch.effects.extend(halted.effects)
-        return batch
+        """Turn what the broker tells into entries, whatever it is; what is known changes nothing.
 
-    def _on_news(self, news: OrderNews, now_ns: int) -> Batch:
-        if news.intent_id not in self.portfolio.orders:
-            return Batch()
-        return Batch([OrderChanged(now_ns, news.intent_id, news.event, news.code)])
+        What the book cannot take is suspended, and halts entries (``daemon.core.suspense``).
+        """
+        if isinstance(event, OrderNews):
+            return self.halted(suspense.news(self.portfolio, event, now_ns))
+        booked, suspended = suspense.fit(self.portfolio, self.market, event, now_ns)
+        batch, halts = Batch(), list[Entry]()
+        if booked is not None:
+            on_leg = self._on_entry if booked.leg == "entry" else self._on_exit
+            batch = on_leg(booked, now_ns)
+            late = late_fills.alarm(self.portfolio, booked, now_ns)
+            halts = [] if late is None else [late]
+        if suspended is not None:
+            halts += suspense.entries(self.portfolio, event, suspended)
+        halted = self.halted(halts)
+        return Batch([*batch.entries, *halted.entries], [*batch.effects, *halted.effects])
 
     def _on_entry(self, execution: Execution, now_ns: int) -> Batch:
         order = late_fills.order_of(self.portfolio, execution)
+        assert order is not None  # or it would not be booked
         intent = order.intent
         trade_id = late_fills.trade_id_of(self.portfolio, order, execution)
         if trade_id != execution.trade_id:
@@ -324,14 +325,14 @@ class Desk:
         position = self.portfolio.positions.get(key)
         stop, target = protection(grid, intent, execution.fill_ticks)
         trail = trail_of(grid, intent, execution.fill_ticks, stop)
-        lots, before = execution.lots, _ZERO
+        lots, before, until_ns = execution.lots, _ZERO, intent.time_stop_ns
         if position is not None and position.stop_ticks is not None:
             stop, target = position.stop_ticks, position.target_ticks
-            trail = position.trail_distance
+            trail, until_ns = position.trail_distance, position.time_stop_ns
             lots, before = lots + position.lots, position.initial_risk
         risk = abs(execution.fill_ticks - stop) * execution.lots
         plan = PlanSet(
-            now_ns, trade_id, stop, target, intent.time_stop_ns,
+            now_ns, trade_id, stop, target, until_ns,
             before + money(grid.cash(risk) * rate),
             trail_distance=msgspec.UNSET if trail is None else trail,
         )  # fmt: skip
@@ -343,6 +344,7 @@ class Desk:
 
     def _on_exit(self, execution: Execution, now_ns: int) -> Batch:
         position = late_fills.position_of(self.portfolio, execution)
+        assert position is not None  # or it would not be booked
         grid = self.market.by_symbol[position.symbol][0].grid
         rate = self._rate(grid, now_ns, position)
         gained = position.side * (
@@ -355,9 +357,10 @@ class Desk:
         if execution.lots == position.lots:
             for order in self.portfolio.orders.values():
                 intent = order.intent
-                if intent.trade_id == position.trade_id and (
-                    intent.purpose == "entry" or intent.intent_id != execution.intent_id
-                ):
+                left = intent.lots - order.filled
+                if execution.leg == "exit" and intent.intent_id == execution.intent_id:
+                    left -= execution.lots
+                if intent.trade_id == position.trade_id and left > 0:
                     batch.effects.append(Cancel(intent, "TRADE_CLOSED"))
         return batch
 
@@ -410,6 +413,8 @@ class Desk:
             pnl=pnl,
             rate=rate,
             reason=execution.reason,
+            venue=execution.venue,
+            account=execution.account,
         )
 
     # Marks --------------------------------------------------------------------------------------

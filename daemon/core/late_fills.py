@@ -10,51 +10,38 @@ from __future__ import annotations
 from daemon.core.intents import intent_id
 from daemon.core.latches import LATE_FILL
 from state.entries import HaltSet
-from state.errors import LedgerError
 from state.executions import Execution
 from state.portfolio import OpenOrder, Portfolio, Position, engine_key
 
 
-def order_of(portfolio: Portfolio, execution: Execution) -> OpenOrder:
-    """Return the order that an execution is of, open or ended.
-
-    Raises:
-        LedgerError: nobody knows it, or it ended too long ago.
-    """
+def order_of(portfolio: Portfolio, execution: Execution) -> OpenOrder | None:
+    """Return the order that an execution is of, open or ended; None: nobody knows it."""
     name = execution.intent_id
-    order = portfolio.orders.get(name) or portfolio.ended.get(name)
-    if order is None:
-        raise LedgerError(
-            f"execution {execution.execution_id} is of order {name}, which is not among the open"
-            " ones nor the last that ended; compare the broker's account with `foliod status`"
-        )
-    return order
+    return portfolio.orders.get(name) or portfolio.ended.get(name)
 
 
-def position_of(portfolio: Portfolio, execution: Execution) -> Position:
-    """Return the position that an exit closes.
-
-    Raises:
-        LedgerError: its trade is not open, so there is nothing that it could close.
-    """
+def position_of(portfolio: Portfolio, execution: Execution) -> Position | None:
+    """Return the position that an exit closes, None when its trade is not open."""
     for position in portfolio.positions.values():
         if position.trade_id == execution.trade_id:
             return position
-    raise LedgerError(
-        f"exit {execution.execution_id} is of trade {execution.trade_id}, which is not open;"
-        " compare the broker's account with `foliod status`"
-    )
+    return None
 
 
 def trade_id_of(portfolio: Portfolio, order: OpenOrder, execution: Execution) -> str:
     """Return the trade that an entry fill belongs to.
 
-    It is the order's own, unless that was filled in part, closed and is no more: what comes after
-    that is a trade of its own, or one trade would close twice.
+    An engine has one position. What fills late to the side of another trade of the engine joins
+    that one and its protection: it is real, and nothing else would guard it. Otherwise the trade is
+    the order's own, unless that was filled in part, closed and is no more: what comes after that is
+    a trade of its own, or one trade would close twice.
     """
     intent = order.intent
     key = engine_key(intent.symbol, intent.strategy)
-    if not order.filled or key in portfolio.positions:
+    held = portfolio.positions.get(key)
+    if held is not None:
+        return held.trade_id
+    if not order.filled:
         return intent.trade_id
     return intent_id(portfolio.portfolio_id, key, execution.execution_id, intent.decided_ns, 0)
 
@@ -64,6 +51,7 @@ def alarm(portfolio: Portfolio, execution: Execution, now_ns: int) -> HaltSet | 
     if execution.leg not in ("entry", "exit") or execution.intent_id in portfolio.orders:
         return None
     order = order_of(portfolio, execution)
+    assert order is not None  # what is of nobody's order is not booked
     return HaltSet(
         at_ns=now_ns,
         name=LATE_FILL,

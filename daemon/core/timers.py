@@ -18,6 +18,8 @@ from state.orders import OrderState
 from state.portfolio import OpenOrder, Position, engine_key
 from state.units import NEVER_NS
 
+_TRADE: Final = "trade/"
+"""Before the id of a trade, which is that of its entry order."""
 _DEAD: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.FILLED})
 
 
@@ -54,6 +56,9 @@ class Timers:
         # When a plan's widening rang and had to wait for a bar, by engine. A cache: asked again
         # after a restart, it waits again.
         self._asked: dict[str, int] = {}
+        # When an alarm rang that its order or trade outlived: nobody answered yet, or the answer
+        # was no. It rings again an interval later. A cache too: after a restart, at once.
+        self._rung: dict[str, int] = {}
 
     def start(self, now_ns: int) -> None:
         """Begin at this instant."""
@@ -73,7 +78,7 @@ class Timers:
         first, leaving = self._end_of_day_ns, self._leaving()
         for key, position in portfolio.positions.items():
             if position.time_stop_ns < first and position.trade_id not in leaving:
-                first = position.time_stop_ns
+                first = min(first, self._time_stop_ns(key, position))
             first = min(first, self._widening_ns(key, position))
         for order in portfolio.orders.values():
             first = min(first, self._order_due_ns(order))
@@ -110,7 +115,8 @@ class Timers:
         leaving = self._leaving()
         for key, position in desk.portfolio.positions.items():
             if position.time_stop_ns < NEVER_NS and position.trade_id not in leaving:
-                found.append(Due(position.time_stop_ns, f"time_stop/{key}", "time_stop", key))
+                due_ns = self._time_stop_ns(key, position)
+                found.append(Due(due_ns, f"time_stop/{key}", "time_stop", key))
             found.append(Due(self._widening_ns(key, position), f"widen/{key}", "widen", key))
         for order in desk.portfolio.orders.values():
             due = self._order_due(order)
@@ -138,8 +144,32 @@ class Timers:
         """Return when an order's wait ends: its last-entry time, or no bar came for it."""
         intent = order.intent
         if intent.is_resting:
-            return intent.until_ns
-        return intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
+            due_ns = intent.until_ns
+        else:
+            due_ns = intent.decided_ns + self._latency_ns + 2 * intent.interval_ns
+        return self._again_ns(intent.intent_id, due_ns, intent.interval_ns)
+
+    def _time_stop_ns(self, key: str, position: Position) -> int:
+        interval_ns = self._desk.engines[key].interval_ns
+        return self._again_ns(_TRADE + position.trade_id, position.time_stop_ns, interval_ns)
+
+    def _again_ns(self, about: str, due_ns: int, interval_ns: int) -> int:
+        """Return when an alarm is due that may have rung before in vain."""
+        rung_ns = self._rung.get(about) if self._rung else None
+        return due_ns if rung_ns is None else max(due_ns, rung_ns + interval_ns)
+
+    def _note(self, due: Due, now_ns: int) -> None:
+        """Note that an alarm of an order or trade rang, and forget those of what is no more."""
+        portfolio = self._desk.portfolio
+        about = due.about
+        if due.kind == "time_stop":
+            about = _TRADE + portfolio.positions[about].trade_id
+        elif due.kind not in ("last_entry", "no_bar"):
+            return
+        known = {_TRADE + one.trade_id for one in portfolio.positions.values()}
+        known |= set(portfolio.orders)
+        self._rung = {name: at for name, at in self._rung.items() if name in known}
+        self._rung[about] = now_ns
 
     def ring(self, due: Due, now_ns: int) -> Batch:
         """Ring one alarm: its entry, and what follows from it.
@@ -147,6 +177,7 @@ class Timers:
         A plan that cannot be widened yet is left to the watch on the next bar, without an entry.
         """
         batch = Batch([AlarmRung(now_ns, due.due_ns, due.name)])
+        self._note(due, now_ns)
         after = self._after(due, now_ns)
         if due.kind == "widen" and after is None:
             self._asked[due.about] = due.due_ns
@@ -174,9 +205,7 @@ class Timers:
             self._rearmed_ns = due.due_ns
             return desk.look(desk.marks(now_ns))
         if due.kind == "time_stop":
-            position = portfolio.positions.get(due.about)
-            if position is None:
-                return None
+            position = portfolio.positions[due.about]
             return desk.end_of_window(desk.engines[due.about], position, due.due_ns)
         if due.kind == "widen":
             return desk.plans.widen(due.about, portfolio.positions[due.about], now_ns)

@@ -41,10 +41,17 @@ class BarFile:
 
 
 class BarFiles:
-    """All bar files of a replay, and the series that come out of them."""
+    """All bar files of a replay, and the series that come out of them.
 
-    def __init__(self, settings: Settings, needed: dict[str, set[int]]) -> None:
+    ``problems`` says which series have none; none where every series must have one.
+    """
+
+    def __init__(
+        self, settings: Settings, needed: dict[str, set[int]], *, is_whole: bool = True
+    ) -> None:
         """Open every file that the needed series (symbol: intervals in ns) read.
+
+        ``is_whole``: every series must have a file.
 
         Raises:
             ConfigError: a series has no file; all of them at once.
@@ -54,9 +61,9 @@ class BarFiles:
         wanted = [one for one in settings.bars if one.symbol in needed or one.symbol in pairs]
         self.unused = [one.symbol for one in settings.bars if one not in wanted]
         self.files = _open_all(settings, wanted)
-        problems = assign(self.files, needed, pairs)
-        if problems:
-            raise ConfigError(problems)
+        self.problems = assign(self.files, needed, pairs)
+        if is_whole and self.problems:
+            raise ConfigError(self.problems)
 
     def keys(self) -> set[tuple[str, int]]:
         """Return the series (symbol, interval in ns) that the files feed."""

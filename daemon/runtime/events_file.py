@@ -27,6 +27,7 @@ from state.entries import (
     EngineQuarantined,
     Entry,
     Filled,
+    FillSuspended,
     HaltCleared,
     HaltSet,
     HealthJudged,
@@ -217,6 +218,7 @@ class EventsFile:
 _PLAIN: Final = (
     RunEnded,
     BarsRefused,
+    FillSuspended,
     HaltCleared,
     KillChanged,
     CommandTaken,

@@ -45,7 +45,7 @@ PLANTS = {
     "time belongs to adapters.clock": ("daemon/replay.py", "import time"),
     "aiosqlite belongs to state.queries": ("daemon/reports/daily.py", "import aiosqlite"),
     "sqlite3 belongs to the store": ("daemon/reports/daily.py", "import sqlite3"),
-    "threads belong to writer, kill file, desk and notifications": (
+    "threads belong to writer, recorder, kill file, desk and notifications": (
         "daemon/replay.py",
         "import threading",
     ),

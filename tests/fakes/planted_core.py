@@ -16,17 +16,19 @@ import pytest
 
 import daemon.core.civil
 from adapters.brokers.paper import Book
-from daemon.core import late_fills
+from daemon.core import late_fills, suspense
 from daemon.core.desk import Desk
 from daemon.core.effects import Batch, Protect
+from daemon.core.market import Market
 from daemon.core.supervisors.killswitch import KillSwitch
 from daemon.core.supervisors.rstop import RStopWatch
 from daemon.core.supervisors.window import WindowGate
+from daemon.core.suspense import Fit
 from daemon.core.valuation import Valuation
 from state import ledger
 from state.bars import Bar
-from state.entries import Filled, OrderChanged, RunStarted
-from state.executions import BrokerEvent, Execution, OrderNews
+from state.entries import Entry, Filled, OrderChanged, RunStarted
+from state.executions import BrokerEvent, Execution, OrderNews, identity
 from state.portfolio import Portfolio
 from state.verdicts import Verdict
 
@@ -85,14 +87,14 @@ def _gate_open(gate: type, code: str) -> Callable[[Patch], None]:
 
 
 def _silence_is_a_refusal(patch: Patch) -> None:
-    honest = Desk._on_news
+    honest = suspense.news
 
-    def on_news(self: Desk, news: OrderNews, now_ns: int) -> Batch:
-        if news.event == "LOSE" and not self.portfolio.orders[news.intent_id].filled:
-            news = OrderNews(news.intent_id, "REJECT", "TIMEOUT")
-        return honest(self, news, now_ns)
+    def news(portfolio: Portfolio, one: OrderNews, now_ns: int) -> list[Entry]:
+        if one.event == "LOSE" and not portfolio.orders[one.intent_id].filled:
+            one = OrderNews(one.intent_id, "REJECT", "TIMEOUT")
+        return honest(portfolio, one, now_ns)
 
-    patch.setattr(Desk, "_on_news", on_news)
+    patch.setattr(suspense, "news", news)
 
 
 def _silent_late_fill(patch: Patch) -> None:
@@ -131,13 +133,29 @@ def _money(**wrong: Decimal) -> Callable[[Patch], None]:
 
 
 def _any_execution(patch: Patch) -> None:
-    def on_event(self: Desk, event: BrokerEvent, now_ns: int) -> Batch:
-        if isinstance(event, OrderNews):
-            return self._on_news(event, now_ns)
-        on_leg = self._on_entry if event.leg == "entry" else self._on_exit
-        return on_leg(event, now_ns)
+    honest = suspense.fit
 
-    patch.setattr(Desk, "on_event", on_event)
+    def fit(portfolio: Portfolio, market: Market, execution: Execution, now_ns: int) -> Fit:
+        known = identity(execution) in portfolio.executions
+        is_open = execution.intent_id in portfolio.orders and execution.leg == "entry"
+        if known and is_open:
+            return Fit(execution, None)
+        return honest(portfolio, market, execution, now_ns)
+
+    patch.setattr(suspense, "fit", fit)
+
+
+def _known_for_another(patch: Patch) -> None:
+    patch.setattr(suspense, "_is_known", lambda portfolio, name, said: False)
+
+
+def _vanishing(patch: Patch) -> None:
+    honest = suspense.fit
+
+    def fit(portfolio: Portfolio, market: Market, execution: Execution, now_ns: int) -> Fit:
+        return Fit(honest(portfolio, market, execution, now_ns).booked, None)
+
+    patch.setattr(suspense, "fit", fit)
 
 
 def _told_twice(patch: Patch) -> None:
@@ -197,9 +215,10 @@ BUGS = (
     Bug("windows that are always open", "machine", "SES-1", _gate_open(WindowGate, "WINDOW_OPEN")),
     Bug("a stop in the books, none at the broker", "machine", "SLT-1", _unprotected),
     Bug("fees forgotten", "machine", "CASH-1", _money(fee=Decimal(0))),
-    Bug("an execution taken twice", "ledger", "recorded twice|not (open|among)",
-        _any_execution),
-    Bug("a fill told again under a new id", "ledger", "not (open|among)|lots has", _told_twice),
+    Bug("an execution taken twice", "ledger", "recorded twice", _any_execution),
+    Bug("an execution told again for another", "machine", "FIL-1", _known_for_another),
+    Bug("a fill told again under a new id", "machine", "S4", _told_twice),
+    Bug("a fill that nobody books vanishes", "machine", "S4", _vanishing),
     Bug("stops without slippage", "replay", "E5", _stops_without_slippage),
     Bug("stops at their level through a gap", "replay", "SLT-3", _stops_at_their_level),
     Bug("a zone read as UTC", "replay", "SES-1", _naive_zone),

@@ -134,7 +134,7 @@ class Book:
         self.recent: list[bool] = []
         self.run = 0
         self.cleared: dict[str, int] = {}
-        self.executions: set[tuple[str, str, str]] = set()
+        self.executions: set[tuple[str, str, str, str]] = set()
         self.halts: dict[str, Row] = {}
         self.halted: dict[str, int] = {}
         """Halt: since when."""
@@ -339,9 +339,9 @@ def engine(row: Row) -> str:
     return f"{row['symbol']}/{row['strategy']}"
 
 
-def identity(row: Row) -> tuple[str, str, str]:
+def identity(row: Row) -> tuple[str, str, str, str]:
     """Return what an execution is known by."""
-    return row["venue"], row["account"], row["execution_id"]
+    return row["venue"], row["account"], row["symbol"], row["execution_id"]
 
 
 def cents(amount: Fraction | Decimal) -> Decimal:

@@ -17,10 +17,10 @@ from tests.history.journal import Row, Violation
 KINDS = frozenset(
     {
         "PortfolioOpened", "InstrumentSet", "RunStarted", "RunEnded", "BarsConsumed",
-        "BarsRefused", "Decided", "IntentRecorded", "OrderChanged", "Filled", "PlanSet",
-        "WideningRefused", "AlarmRung", "HaltSet", "HaltCleared", "KillChanged", "CommandTaken",
-        "CooldownCleared", "EngineQuarantined", "EquityMarked", "CashMoved", "DayRolled",
-        "HealthJudged",
+        "BarsRefused", "Decided", "IntentRecorded", "OrderChanged", "Filled", "FillSuspended",
+        "PlanSet", "WideningRefused", "AlarmRung", "HaltSet", "HaltCleared", "KillChanged",
+        "CommandTaken", "CooldownCleared", "EngineQuarantined", "EquityMarked", "CashMoved",
+        "DayRolled", "HealthJudged",
     }
 )  # fmt: skip
 BREAKERS = {

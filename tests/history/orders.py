@@ -9,17 +9,23 @@ from tests.history.book import ENDED, NEXT, engine, identity
 from tests.history.journal import Row
 
 LATE_FILL = "LATE_FILL"
+BROKER_DIFFERS = "BROKER_DIFFERS"
 _ALONE = ("RunStarted", "RunEnded")
 
 
 class Orders(Audit):
     """Each order once, in the order of its life; each execution once, none too large."""
 
-    proves = ("ORD-1", "ORD-2", "ORD-3", "ORD-4", "FIL-1", "FIL-2", "DET-1")
+    proves = ("ORD-1", "ORD-2", "ORD-3", "ORD-4", "FIL-1", "FIL-2", "DET-1", "S4")
     _late: Row | None = None
+    _suspended: Row | None = None
 
     def look(self, row: Row) -> None:
-        """Judge an entry, and whether the late fill before it alarmed."""
+        """Judge an entry, and whether what was late or suspended before it alarmed."""
+        if self._suspended is not None:
+            alarmed = row["type"] == "HaltSet" and row["code"] == BROKER_DIFFERS
+            self.must(alarmed, "S4", self._suspended, "a suspended fill without an alarm")
+        self._suspended = row if row["type"] == "FillSuspended" else None
         if self._late is not None and row["type"] not in ("PlanSet", *_ALONE):
             alarmed = row["type"] == "HaltSet" and row["code"] == LATE_FILL
             self.must(alarmed, "ORD-4", self._late, "a late fill without an alarm")
@@ -37,7 +43,7 @@ class Orders(Audit):
         entry = intent["purpose"] == "entry"
         made_of = "entry" if entry else intent["reason"]
         if name not in self.book.orders:
-            same = name == self._name(engine(intent), made_of, intent["decided_ns"])
+            same = name == self._name(intent, made_of)
             self.must(same, "DET-1", row, f"{name} is not the id of its content")
         lost = [
             other.intent["intent_id"]
@@ -48,8 +54,16 @@ class Orders(Audit):
         ]
         self.must(not lost, "ORD-3", row, f"sent again while {lost} is of unknown outcome")
 
-    def _name(self, key: str, purpose: str, at_ns: int) -> str:
-        content = f"{self.book.portfolio_id}\0{key}\0{purpose}\0{at_ns}\0{0}".encode()
+    def _name(self, intent: Row, made_of: str) -> str:
+        """Work out an id: another exit of a trade counts those before it that came to nothing."""
+        failed = sum(
+            other.intent["purpose"] == intent["purpose"] == "exit"
+            and other.intent["trade_id"] == intent["trade_id"]
+            and other.state in ("CANCELLED", "REJECTED")
+            for other in self.book.orders.values()
+        )
+        parts = (self.book.portfolio_id, engine(intent), made_of, intent["decided_ns"], failed)
+        content = "\0".join(map(str, parts)).encode()
         return "f" + hashlib.blake2b(content, digest_size=9).hexdigest()
 
     def on_orderchanged(self, row: Row) -> None:

@@ -100,6 +100,7 @@ async def test_bars_that_come_are_recorded_traded_and_decided_again(tmp_path: Pa
     wild = msgspec.structs.replace(bar_of("EURUSD", 0), high=1.0, low=1.2)
     future = bar_of("EURUSD", 10_000)
     noise = [frame_of("EURUSD", future), frame_of("EURUSD", future), frame_of("EURUSD", wild)]
+    noise += ["no JSON \ud7ff", '{"s": 7, "t": []}']
     socket = BarSocket(FastClock(), says(*noise))
     async with socket.open():
         settings = live_settings(tmp_path, socket.url)
@@ -118,7 +119,8 @@ async def test_bars_that_come_are_recorded_traded_and_decided_again(tmp_path: Pa
         told[one.symbol, one.reason] += one.count
         assert one.first
     assert told["EURUSD", "FROM_FUTURE"] == 2
-    assert (status.source, status.feed.refused) == ("generic", 3), "one frame could not be read"
+    assert told["", "FRAME_REFUSED"] == 3, "one is no bar, one no JSON, one of another type"
+    assert (status.source, status.feed.refused) == ("generic", 5), "three frames could not be read"
     assert status.ws.connected
     await check_decided_again(found.home, settings)
 

@@ -1,9 +1,9 @@
 """A stateful machine over the core: random bars, wishes, news, commands, days, kills and restarts.
 
 After every step the whole journal is held to RELIABILITY by the history checker, which shares no
-code with the program (ORD, FIL, CASH, RSK, KIL, SLT, SES, DET), and the live portfolio to what the
-journal makes of it from bytes (REC-1). Here stands only what the checker cannot see: what rests at
-the broker, and that what is decided again after a kill is what was decided before (REC-5).
+code with the program (ORD, FIL, S4, CASH, RSK, KIL, SLT, SES, DET), and the live portfolio to what
+the journal makes of it from bytes (REC-1). Here stands only what the checker cannot see: what rests
+at the broker, and that what is decided again after a kill is what was decided before (REC-5).
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ _CALM = [
     "deposit",
     "withdraw",
     "reset late_fill",
+    "reset broker",
     "reset r_stop",
     "reset journal",
 ]
@@ -182,7 +183,7 @@ class PortfolioMachine(RuleBasedStateMachine):
         self.counts = [0] * len(ENGINES)
         self.now_ns = self.stepped_ns = MONDAY_NS
         self.close = {"EURUSD": 110_000, "GBPUSD": 130_000}
-        self.seen = self.runs = 0
+        self.seen = self.runs = self.strays = 0
         self.resting_since: dict[str, int] = {}
         self.steps = 0
         self.shadow = Portfolio()
@@ -370,13 +371,41 @@ class PortfolioMachine(RuleBasedStateMachine):
             before = codec.encode_snapshot(self.scene.portfolio)
             self._hear(
                 Execution(
-                    of.execution_id, of.intent_id, of.trade_id, of.leg, of.side, of.lots,
+                    of.execution_id, of.intent_id, of.trade_id, of.symbol, of.leg, of.side, of.lots,
                     float(of.price), of.fill_ticks, of.filled_ns, of.bar_open_ns, 0.0, 0.0,
                     at_open=True, reason=of.reason,
                 )
             )  # fmt: skip
             same = codec.encode_snapshot(self.scene.portfolio) == before
             self._must(same, "FIL-1", f"execution {of.execution_id} told again changed something")
+
+    @rule(place=_PLACE, kind=st.sampled_from(["order", "large", "symbol", "nan"]))
+    def stray(self, place: int, kind: str) -> None:
+        """Tell an execution that the book cannot take: it is kept, and entries halt (S4)."""
+        fills = [one for one in self.sink.entries if isinstance(one, Filled)]
+        if not fills:
+            return
+        of = fills[place % len(fills)]
+        wrong: dict[str, dict[str, Any]] = {
+            "order": {"intent_id": "fnobody", "leg": "entry"},
+            "large": {"leg": "stop", "trade_id": "fnobody"},
+            "symbol": {"symbol": "XAUUSD", "leg": "entry"},
+            "nan": {"price": float("nan")},
+        }
+        told = Execution(
+            f"stray-{self.steps}", of.intent_id, of.trade_id, of.symbol, of.leg, of.side, of.lots,
+            of.fill_ticks * TICK, of.fill_ticks, of.filled_ns, of.bar_open_ns, 0.0, 0.0,
+            at_open=True, reason=of.reason,
+        )  # fmt: skip
+        seen, self.strays = self.sink.seq, self.strays + 1
+        held = dict(self.scene.portfolio.positions)
+        for _ in range(2):
+            self._hear(msgspec.structs.replace(told, **wrong[kind]))
+        kinds = [type(one).__name__ for one in self.sink.entries[seen:]]
+        kept = kinds.count("FillSuspended") == 1 and "broker" in self.scene.portfolio.halts
+        self._must(kept, "S4", f"of an execution that cannot be, {kinds} is kept")
+        self._must(held == self.scene.portfolio.positions, "S4", "it moved a position")
+        self._settle()
 
     def _hear(self, event: Execution | OrderNews) -> None:
         stepper = self.scene.stepper
@@ -451,7 +480,10 @@ class PortfolioMachine(RuleBasedStateMachine):
         for payload in self.sink.recorded[self.seen :]:
             self.seen += 1
             apply(self.shadow, self.seen, codec.decode(payload))
-            self.walk.take({**json.loads(payload), "seq": self.seen})
+            row = {**json.loads(payload), "seq": self.seen}
+            self.walk.take(row)
+            self.strays -= row["type"] == "FillSuspended"
+            self._must(self.strays >= 0, "S4", "the broker told what the book cannot take")
         if self.walk.report.found:
             raise Broken(self.walk.report.found)
         live = self.scene.portfolio

@@ -5,6 +5,7 @@ EURUSD as in the fills by hand: a buy at a trigger of 1.101 costs 0.00013 and fi
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from state.entries import (
     Decided,
     Entry,
     Filled,
+    FillSuspended,
     HaltSet,
     InstrumentSet,
     IntentRecorded,
@@ -29,6 +31,7 @@ from state.entries import (
 )
 from state.errors import LedgerError
 from state.executions import Execution, OrderNews
+from state.instruments import Instrument
 from state.ledger import apply
 from state.orders import ENDED_KEPT, OrderState
 from state.signals import Exit, Signal
@@ -67,10 +70,10 @@ def _late(scene: Scene, number: int, lots: int, name: str = "late", **more: Any)
     now = scene.portfolio.now_ns
     fill = 110_113 if of.side > 0 else 109_987
     made = Execution(
-        execution_id=name, intent_id=of.intent_id, trade_id=of.trade_id, leg=of.purpose,
-        side=of.side, lots=lots, price=1.101 if of.side > 0 else 1.1, fill_ticks=fill,
-        filled_ns=now, bar_open_ns=now, spread=0.00003, slippage=0.0001, at_open=True,
-        reason="ENTRY",
+        execution_id=name, intent_id=of.intent_id, trade_id=of.trade_id, symbol=of.symbol,
+        leg=of.purpose, side=of.side, lots=lots, price=1.101 if of.side > 0 else 1.1,
+        fill_ticks=fill, filled_ns=now, bar_open_ns=now, spread=0.00003, slippage=0.0001,
+        at_open=True, reason="ENTRY",
     )  # fmt: skip
     return msgspec.structs.replace(made, **more)
 
@@ -137,6 +140,21 @@ def test_a_late_fill_twice_is_one() -> None:
     assert _hear(scene, _late(scene, 0, 10)) == []
 
 
+def test_two_symbols_may_use_the_same_execution_id(tmp_path: Path) -> None:
+    """S4: a venue numbers executions for each symbol; neither fill is taken for the other."""
+    scripts = [Scripts(symbol, "hand", {0: BUY}) for symbol in ("EURUSD", "GBPUSD")]
+    pounds = msgspec.structs.replace(eurusd(), symbol="GBPUSD")
+    scene = Scene([eurusd(), pounds], scripts, gates=[Halts()], quantity="10")
+    scene.step({name: _bars(1.1)["EURUSD"] for name in ("EURUSD", "GBPUSD")})
+
+    for number in (0, 1, 0, 1):
+        _hear(scene, _late(scene, number, 10, name="7"))
+
+    assert [one.symbol for one in scene.fills()] == ["EURUSD", "GBPUSD"]
+    assert sorted(scene.portfolio.positions) == ["EURUSD/hand", "GBPUSD/hand"]
+    assert check_rows(_rows(scene, tmp_path, pounds)).found == []
+
+
 def test_a_late_exit_is_applied_and_alarms() -> None:
     """An exit that the broker rejected and filled all the same closes what is open."""
     scene = _scene({0: Signal(1, stop=1.099), 2: Exit()}).step(_bars(1.1, 1.1, 1.1))
@@ -167,10 +185,11 @@ def test_the_rest_of_a_closed_trade_is_a_trade_of_its_own() -> None:
     assert scene.portfolio.trades == 2
 
 
-def _rows(scene: Scene, folder: Path) -> list[dict[str, Any]]:
+def _rows(scene: Scene, folder: Path, *others: Instrument) -> list[dict[str, Any]]:
     first, *rest = scene.sink.entries
+    given = [InstrumentSet(first.at_ns, one) for one in (eurusd(), *others)]
     with Writer(folder / "foliod.db", "NORMAL") as writer:
-        writer.submit([first, InstrumentSet(first.at_ns, eurusd()), *rest]).result()
+        writer.submit([first, *given, *rest]).result()
     assert verify_fold.check(folder / "foliod.db") == []
     return rows_of(folder / "foliod.db")
 
@@ -222,16 +241,70 @@ def test_a_late_fill_cancels_other_orders_within_its_bar() -> None:
     assert list(scene.portfolio.positions) == ["EURUSD/a"] and scene.portfolio.orders == {}
 
 
-def test_what_nobody_knows_is_named() -> None:
-    """An execution of an unknown order, or an exit of no open trade, stops with its name."""
-    scene, _ = _halted_then_filled()
-    stranger = _late(scene, 0, 10, name="odd", intent_id="fodd")
-    with pytest.raises(LedgerError, match="odd is of order fodd"):
-        scene.desk.on_event(stranger, scene.portfolio.now_ns)
+def _between_trades() -> Scene:
+    """Cancel a buy by a halt, resume, and let another buy of the engine open at 1.10013."""
+    commands = [_command(7, "halt"), _command(8, "resume")]
+    scene = _scene({0: BUY, 2: Signal(1, stop=1.098)}, commands=commands, gates=[Halts()])
+    scene.step(_bars(1.1, 1.1, 1.1, 1.1))
+    assert [one.trade_id for one in scene.portfolio.positions.values()] == [_intents(scene)[1]]
+    return scene
 
-    gone = _late(scene, 0, 10, name="gone", leg="exit", trade_id="fgone")
-    with pytest.raises(LedgerError, match="exit gone is of trade fgone, which is not open"):
-        scene.desk.on_event(gone, scene.portfolio.now_ns)
+
+def _intents(scene: Scene) -> list[str]:
+    found = [one.intent for one in scene.sink.entries if isinstance(one, IntentRecorded)]
+    return [one.intent_id for one in found]
+
+
+def test_a_late_fill_joins_the_trade_that_is_open_and_its_stop(tmp_path: Path) -> None:
+    """ORD-4, SLT-1: an engine has one position; what fills late to its side is guarded with it."""
+    scene = _between_trades()
+
+    filled, plan, halt = _hear(scene, _late(scene, 0, 10))
+
+    assert isinstance(filled, Filled) and isinstance(plan, PlanSet) and isinstance(halt, HaltSet)
+    assert filled.intent_id == _intents(scene)[0]
+    assert filled.trade_id == plan.trade_id == _intents(scene)[1]
+    assert (plan.stop_ticks, halt.code) == (109_800, "LATE_FILL")
+    position = scene.portfolio.positions["EURUSD/hand"]
+    # 110,013 - 109,800 = 213 ticks of 10 lots, and 313 of 10 more; a lot is a unit.
+    assert (position.lots, position.initial_risk) == (20, Decimal("0.0526"))
+    guard = scene.stepper.lanes["EURUSD", M5].book.slots["hand"].guard
+    assert guard is not None and (guard.lots, guard.stop_ticks) == (20, 109_800)
+    scene.step({"EURUSD": [bar(EIGHT + 4 * M5, 1.1, 1.1, 1.097, 1.097)]})
+    assert [(one.leg, one.lots) for one in scene.exits()] == [("stop", 20)]
+    assert scene.portfolio.positions == {}
+    assert check_rows(_rows(scene, tmp_path)).found == []
+
+
+def test_a_late_fill_to_the_other_side_is_suspended() -> None:
+    """S4: it cannot join; it is kept as told, the open trade goes on, entries halt."""
+    commands = [_command(7, "halt"), _command(8, "resume")]
+    sell = Signal(-1, stop=1.102)
+    scene = _scene({0: BUY, 2: sell}, commands=commands, gates=[Halts()])
+    scene.step(_bars(1.1, 1.1, 1.1, 1.1))
+    held = scene.portfolio.positions.copy()
+
+    kept, halt = _hear(scene, _late(scene, 0, 10))
+
+    assert isinstance(kept, FillSuspended) and isinstance(halt, HaltSet)
+    assert (kept.code, kept.lots) == ("FILL_OTHER_SIDE", "10")
+    assert (halt.name, halt.code) == ("broker", "BROKER_DIFFERS")
+    assert scene.portfolio.positions == held
+
+
+def test_the_rest_of_a_closed_trade_may_come_in_parts(tmp_path: Path) -> None:
+    """Stopped on a part; the rest fills in two parts: one more trade, not two in one engine."""
+    scene = _scene({0: Signal(1, stop=1.099)}, faults=PaperFaults(partial_fraction=0.4))
+    bars = [bar(EIGHT, 1.1, 1.1, 1.1, 1.1), bar(EIGHT + M5, 1.1, 1.1, 1.098, 1.098)]
+    scene.step({"EURUSD": bars})
+
+    one = _hear(scene, _late(scene, 0, 3, name="late-1"))[0]
+    other = _hear(scene, _late(scene, 0, 3, name="late-2"))[0]
+
+    assert isinstance(one, Filled) and isinstance(other, Filled)
+    assert one.trade_id == other.trade_id != one.intent_id
+    assert scene.portfolio.positions["EURUSD/hand"].lots == 6
+    assert check_rows(_rows(scene, tmp_path)).found == []
 
 
 def test_orders_that_ended_are_remembered_for_a_while() -> None:

@@ -111,3 +111,30 @@ def test_a_read_only_connection_cannot_write(tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM journal").fetchall() == []
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             connection.execute("INSERT INTO meta VALUES ('a', 'b')")
+
+
+def test_fills_of_a_database_from_before_are_kept_and_symbols_may_share_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S4: executions are numbered for each symbol; what was written before stays as it was."""
+    path, folder = tmp_path / "journal.db", tmp_path / "migrations"
+    folder.mkdir()
+    for source in sorted(migrate._FOLDER.glob("000[123]_*.sql")):
+        (folder / source.name).write_bytes(source.read_bytes())
+    row = ("kraken", "main", "7", 1, "f1", "f1", "entry", "EURUSD", "orb", "long")
+    more = ("10", "1.1", "1.1", 5, 9, "0", "0", "0", "0", "1")
+    marks = ",".join("?" * 20)
+    with monkeypatch.context() as older:
+        older.setattr(migrate, "_FOLDER", folder)
+        with closing(_open(path)) as connection:
+            connection.execute(f"INSERT INTO fills VALUES ({marks})", row + more)
+            with pytest.raises(sqlite3.IntegrityError):  # the control: it was refused before
+                other = (*row[:7], "GBPUSD", *row[8:])
+                connection.execute(f"INSERT INTO fills VALUES ({marks})", other + more)
+
+    with closing(_open(path)) as connection:
+        assert connection.execute("SELECT * FROM fills").fetchall() == [row + more]
+        connection.execute(f"INSERT INTO fills VALUES ({marks})", other + more)
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute(f"INSERT INTO fills VALUES ({marks})", other + more)
+        assert connection.execute("SELECT count(*) FROM closed_trades").fetchone() == (0,)

@@ -58,7 +58,7 @@ def test_a_sound_journal_has_no_finding(path: Path) -> None:
         (
             "UPDATE fills SET execution_id = 'X' WHERE execution_id = 'T0-1'",
             "tables",
-            "fills paper/paper/X is there",
+            "fills paper/paper/EURUSD/X is there",
         ),
         ("DELETE FROM portfolio_days", "tables", "portfolio_days 737060 is missing"),
         ("UPDATE equity SET cash = '1' WHERE seq = 11", "tables", "equity 11, cash: found '1'"),

@@ -293,3 +293,49 @@ def test_steps_are_counted_and_idleness_is_known(path: Path) -> None:
             assert not writer.is_idle
             other.execute("ROLLBACK")
         future.result()
+
+
+def test_entries_wait_until_what_they_follow_from_is_on_the_disk(path: Path) -> None:
+    """DUR-1: ``inputs`` is asked before each attempt; nothing is written before it agrees."""
+    said: list[str] = []
+    refusals = iter([OSError(28, "No space left"), OSError(28, "still not")])
+
+    def inputs() -> None:
+        if (refusal := next(refusals, None)) is not None:
+            said.append(f"journal ends at {last_seq(path)}")
+            raise refusal
+
+    writer = Writer(
+        path, "NORMAL", retry=True, on_blocked=said.append, on_unblocked=lambda: said.append("free")
+    )
+    writer.inputs = inputs
+    seq = writer.submit(opening()).result(timeout=30)
+    writer.close()
+
+    first, blocked, second, free = said
+    assert first == second == "journal ends at 0"
+    assert blocked.startswith(
+        f"the bars that entries of {path} were decided from cannot be written"
+    )
+    assert "Free space on the disk" in blocked and "entries up to 0 are safe" in blocked
+    assert free == "free"
+    assert last_seq(path) == seq
+
+
+def test_an_end_while_something_else_is_not_on_the_disk_is_told(path: Path) -> None:
+    """The last attempt fails, and what was not written is said, with why."""
+
+    def never() -> None:
+        raise OSError(28, "No space left")
+
+    writer = Writer(path, "NORMAL", retry=True)
+    writer.inputs = never
+    written = writer.submit(opening())
+
+    with pytest.raises(
+        JournalError, match=r"decided from cannot be written.*ENOSPC.*Entries up to 0"
+    ):
+        writer.close()
+    with pytest.raises(JournalError):
+        written.result(timeout=30)
+    assert last_seq(path) == 0

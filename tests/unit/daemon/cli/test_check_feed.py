@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,36 @@ def test_online_reaches_the_feed(tmp_path: Path, unused_tcp_port: int) -> None:
     feed = f'source = "generic"\n[feed.generic]\nurl = "{url}"\nside = "mid"'
     found = look(tmp_path, feed, online=True)
 
-    assert found["reach feed generic"].level == "warn"
+    assert found["reach feed generic: stream"].level == "warn"
+    assert "reach feed generic: history" not in found, "it has none"
+
+
+@pytest.mark.parametrize("silent", ["stream", "history"])
+def test_online_reaches_stream_and_history_apart(
+    tmp_path: Path, unused_tcp_port: int, silent: str
+) -> None:
+    """They are two hosts at a venue: each is said by name, and one may be down alone."""
+    there = socket.create_server(("127.0.0.1", 0))
+    ports = dict.fromkeys(("stream", "history"), there.getsockname()[1])
+    ports[silent] = unused_tcp_port
+    feed = (
+        'source = "finnhub"\n[feed.finnhub]\nside = "mid"\n'
+        f'url = "ws://127.0.0.1:{ports["stream"]}"\n'
+        f'rest_url = "http://127.0.0.1:{ports["history"]}"\n'
+    )
+    with there:
+        found = look(tmp_path, feed, {"FOLIOD_SECRET_FINNHUB_KEY": KEY}, online=True)
+
+    levels = {name: found[f"reach feed finnhub: {name}"].level for name in ports}
+    assert levels == {"stream": "ok", "history": "ok"} | {silent: "warn"}
+
+
+def test_a_history_that_is_not_asked_is_not_reached(tmp_path: Path, unused_tcp_port: int) -> None:
+    """``fill_bars = 0`` asks for nothing, so nothing need answer."""
+    feed = f'source = "binance"\nfill_bars = 0\n[feed.binance]\nurl = "ws://127.0.0.1:{unused_tcp_port}"'
+    found = look(tmp_path, feed, online=True)
+
+    assert [name for name in found if name.startswith("reach")] == ["reach feed binance: stream"]
 
 
 @pytest.mark.parametrize("verb", ["run", "session"])
