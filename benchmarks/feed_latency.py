@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import NamedTuple
 
 import msgspec
 import uvloop
@@ -154,6 +155,16 @@ async def latency(url: str) -> None:
     )
 
 
+class Sample(NamedTuple):
+    """The process at a moment of a soak; ``blocks`` is how many objects Python holds."""
+
+    seconds: float
+    memory_kb: int
+    blocks: int
+    handles: int
+    tasks: int
+
+
 def resident_kb() -> int:
     """Return the memory that the process holds, in KB."""
     with open("/proc/self/statm") as file:
@@ -166,13 +177,14 @@ async def soak(url: str, minutes: float) -> bool:
     last: dict[str, int] = {}
     faults: list[str] = []
     bars = filled = 0
-    samples: list[tuple[float, int, int, int]] = []
+    samples: list[Sample] = []
     begun_ns = steady.now_ns()
     async with session(url, SOAK, Truth()) as (feed, _):
         while (elapsed := (steady.now_ns() - begun_ns) / SECOND_NS) < seconds:
             if not samples or elapsed - samples[-1][0] >= SPREAD_S:
                 handles = len(os.listdir("/proc/self/fd"))
-                samples.append((elapsed, resident_kb(), handles, len(asyncio.all_tasks())))
+                tasks, blocks = len(asyncio.all_tasks()), sys.getallocatedblocks()
+                samples.append(Sample(elapsed, resident_kb(), blocks, handles, tasks))
             event = await feed.next_event()
             if isinstance(event, GapUnfilled):
                 faults.append(f"unfilled {event}")
@@ -190,20 +202,30 @@ async def soak(url: str, minutes: float) -> bool:
     return not faults
 
 
+def _slope(part: list[Sample], name: str) -> None:
+    if len(part) < 3:
+        return
+    at = [one.seconds for one in part]
+    memory = statistics.linear_regression(at, [one.memory_kb for one in part]).slope
+    blocks = statistics.linear_regression(at, [one.blocks for one in part]).slope
+    print(
+        f"slope, {name}: {memory * 86_400 / 1024:.1f} MB a day of the process,"
+        f" {blocks * 86_400:,.0f} objects a day"
+    )
+
+
 def _report(
-    samples: list[tuple[float, int, int, int]],
+    samples: list[Sample],
     bars: int,
     filled: int,
     reconnects: int,
     faults: list[str],
 ) -> None:
-    print(f"{'seconds':>8}{'memory KB':>12}{'handles':>9}{'tasks':>7}")
-    for at, memory, handles, tasks in samples:
-        print(f"{at:8.0f}{memory:12}{handles:9}{tasks:7}")
-    settled = samples[3:]
-    if len(settled) > 2:
-        fit = statistics.linear_regression([one[0] for one in settled], [one[1] for one in settled])
-        print(f"memory slope {fit.slope * 86_400 / 1024:.1f} MB a day, the first minute left out")
+    print(f"{'seconds':>8}{'memory KB':>12}{'objects':>9}{'handles':>9}{'tasks':>7}")
+    for at, memory, blocks, handles, tasks in samples:
+        print(f"{at:8.0f}{memory:12}{blocks:9}{handles:9}{tasks:7}")
+    _slope(samples[3:], "the first minute left out")
+    _slope(samples[len(samples) // 2 :], "second half")
     print(f"{bars} bars, {filled} of them filled, {reconnects} lines lost, {len(faults)} faults")
     for fault in faults[:10]:
         print(fault)
