@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from daemon.runtime.recovery import DurableSink, wait_here
 from state.entries import Entry
@@ -15,18 +16,13 @@ PATIENCE_S = 0.01
 
 
 def _failed_is_written() -> None:
-    extend = DurableSink.extend
+    settle = DurableSink.settle
 
-    async def extending(
-        self: DurableSink, entries: Sequence[Entry], *, follows: bool = True
-    ) -> int:
-        try:
-            return await extend(self, entries, follows=follows)
-        except JournalError:
-            self.seq += len(entries)
-            return self.seq
+    async def settling(self: DurableSink) -> None:
+        with suppress(JournalError):
+            await settle(self)
 
-    replace(DurableSink, "extend", extending)
+    replace(DurableSink, "settle", settling)
 
 
 def _late_is_not_written() -> None:
