@@ -102,11 +102,7 @@ def _silent_late_fill(patch: Patch) -> None:
 
 
 def _positions_only(patch: Patch) -> None:
-    def in_flight(self: Valuation, symbol: str | None = None) -> int:
-        keys = self._portfolio.positions
-        return sum(1 for key in keys if symbol is None or key.startswith(symbol))
-
-    patch.setattr(Valuation, "in_flight", in_flight)
+    patch.setattr(Valuation, "_add", lambda self, standing, intent, filled: None)
 
 
 def _unprotected(patch: Patch) -> None:
