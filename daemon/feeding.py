@@ -40,6 +40,7 @@ from daemon.runtime.run_log import RunLog
 from daemon.runtime.tasks.clocks import RunClock
 from daemon.trading import Trading
 from state.entries import BarsRefused
+from state.errors import FeedError, JournalError
 from state.units import NEVER_NS, SECOND_NS, utc_text
 
 REFUSED: Final = "refused"
@@ -250,7 +251,10 @@ class LiveFeed:
         )
 
     def _record(self, closed: BarClosed, now_ns: int) -> None:
-        self._recorder.put(msgspec.structs.replace(closed, at_ns=now_ns))
+        try:
+            self._recorder.put(msgspec.structs.replace(closed, at_ns=now_ns))
+        except FeedError as problem:
+            raise JournalError(str(problem)) from problem
 
     def _write(self) -> None:
         """Record what was stepped, where no entry has had it recorded yet.

@@ -38,6 +38,8 @@ from adapters.feeds.recording import (
 from state.errors import FeedError
 from state.units import DAY_NS, EPOCH_ORDINAL, day_text
 
+MOST: Final = 131_072
+"""Bars that may wait for the disk: a day of ninety symbols by the minute."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -93,7 +95,16 @@ class Recorder:
         self._add(Frame(at_ns, text))
 
     def put(self, closed: BarClosed) -> None:
-        """Take note of an accepted bar, to be recorded by the next ``write`` or ``sync``."""
+        """Take note of an accepted bar, to be recorded by the next ``write`` or ``sync``.
+
+        Raises:
+            FeedError: so many wait for the disk already that memory is not kept for more.
+        """
+        if len(self._waiting) >= MOST:
+            raise FeedError(
+                f"{len(self._waiting)} bars wait to be recorded below {self._folder}, and the disk"
+                " takes none; free or mend it, then start again"
+            )
         self._waiting.append(_row(closed))
 
     def write(self) -> bool:

@@ -15,6 +15,7 @@ from adapters.feeds.events import LIVE, BarClosed
 from adapters.feeds.recorder import Recorder
 from adapters.feeds.recording import read_segments, segments
 from state.bars import Bar
+from state.errors import FeedError
 from state.units import DAY_NS, MINUTE_NS
 
 DAY = 20_000 * DAY_NS
@@ -180,3 +181,19 @@ def test_bars_come_while_another_thread_waits_for_the_disk(tmp_path: Path, disk:
 
     assert refused > 1
     assert recorded(tmp_path) == list(range(400))
+
+
+def test_memory_is_kept_for_so_many_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is bounded: beyond that the daemon ends and says why."""
+    monkeypatch.setattr("adapters.feeds.recorder.MOST", 3)
+    recorder = Recorder(tmp_path)
+    for number in range(3):
+        recorder.put(closed(number))
+    with pytest.raises(FeedError, match=r"3 bars wait to be recorded below .*takes none"):
+        recorder.put(closed(3))
+    recorder.sync()
+    recorder.put(closed(3))
+    recorder.close()
+    assert [one.bar.open_ns for one in read_segments(tmp_path)] == [
+        closed(number).bar.open_ns for number in range(4)
+    ]
