@@ -1,14 +1,16 @@
 """How long a frame takes to become a decision in the whole daemon, over a real socket.
 
 ``python -m benchmarks.live_decision`` starts a venue as a process of its own that sends a thousand
-frames a second over loopback: bars that are still forming, and ten times a second one that is
-closed. The daemon (uvloop, its wall clock six hundred times as fast, so that a minute is a tenth of
-a second) runs on them with every task. Measured is the time from the sending of a closed bar's
-frame to the desk's decision on its strategy's wish, and further to the order that leaves, its
-intent being on the disk. The floor is a bare client of the same library that receives the same
-frames, in the same run. ``--burst 500``: that many symbols close their bars in one go, once a
-second, and the strategies of the first ``--wishing`` of them (all) wish on every second one: from
-the first frame to the last decision and to the last order.
+closed bars a second over loopback. The daemon (uvloop, with every task; its wall clock runs sixty
+thousand times as fast, so that a minute is a thousandth of a second, with a status line for each
+and a trading day every 1.44 s) steps each of them; on every hundredth its strategy wishes to enter.
+Measured is the time from the sending of a frame to the strategy's answer, for a wish to the desk's
+decision with every gate asked, and to the order that leaves, its intent being on the disk. The
+floor is a bare client of the same library that receives and parses the same frames in the same run.
+
+``--burst 500``: that many symbols close their bars in one go, once a second, and the strategies of
+the first ``--wishing`` of them (all) wish on every second one: from the first frame to the last
+answer, decision and order. ``--wishing 0``: nobody wishes, nothing waits for the disk.
 """
 
 from __future__ import annotations
@@ -36,13 +38,12 @@ if TYPE_CHECKING:
     from daemon.runtime.dispatch import Dispatch
     from state.bars import Bar
 
-SPEED: Final = 600
+SPEED: Final = 60_000
 BURST_SPEED: Final = 60
-RATE: Final = 1000
 GRACE_MS: Final = 400
 """How long the bars of an instant wait for each other, of the real time."""
-WARM: Final = 3
-"""Instants left out at the start: the first bars load what is loaded once."""
+WARM_S: Final = 2.0
+"""Left out at the start: the first bars load what is loaded once."""
 CONFIG: Final = """
 [portfolio]
 id = "bench"
@@ -68,12 +69,7 @@ max_positions_per_symbol = 5
 enabled = false
 [end_of_day]
 reports = false
-[[strategies]]
-name = "talker"
-kind = "talker.py:Talker"
-symbols = {wishing}
-interval = "1m"
-{silent}
+{strategies}
 [feed]
 source = "generic"
 warm_up_bars = 0
@@ -101,32 +97,33 @@ lot = 1000
 min_quantity = 1000
 spread_pips = 0.2
 """
-SILENT: Final = """
+STRATEGY: Final = """
 [[strategies]]
-name = "silent"
-kind = "talker.py:Silent"
+name = "{name}"
+kind = "talker.py:{name}"
 symbols = {symbols}
 interval = "1m"
 """
+EVERY: Final = 100
 TALKER: Final = '''
 from foliod import Signal, Strategy
 
 
 class Talker(Strategy):
-    """Wishes to enter on every second bar; the bar between them stops the trade out."""
+    """Wishes to enter now and then; the bar after it stops the trade out."""
 
     bars = 0
 
     def on_bar(self, bar, in_window):
         """Wish."""
         self.bars += 1
-        if self.bars % 2:
+        if self.bars % {every}:
             return None
         return Signal(1, stop_distance=0.0005, target_r=1.0)
 
     def state(self):
         """Keep nothing."""
-        return {}
+        return {{}}
 
     def restore(self, state):
         """Take nothing back."""
@@ -144,29 +141,22 @@ import asyncio, json, sys, time
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-start, speed, rate, sent = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0
-symbols = sys.argv[5].split(",")
+start, speed, steady = float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+symbols = sys.argv[4].split(",")
 
 def bar(symbol, minute, closed, us):
     prices = {"o": 1.1, "h": 1.1008, "l": 1.0992, "c": 1.1001}
     return json.dumps({"s": symbol, "t": minute * 1000, **prices, "x": closed, "v": us})
 
 async def send(socket):
-    minute, number = None, 0
-    begun = time.monotonic()
+    minute = int((start + (time.monotonic() - steady) * speed) // 60)
     while True:
-        number += 1
-        await asyncio.sleep(max(0, begun + number / rate - time.monotonic()))
-        now = start + (time.monotonic() - float(sys.argv[4])) * speed
-        this = int(now // 60) * 60
-        closed = minute is not None and this != minute
+        minute += 1
+        ends = steady + (minute * 60 - start) / speed
+        await asyncio.sleep(max(0, ends - time.monotonic()))
         us = time.monotonic_ns() / 1e3
-        if len(symbols) == 1:
-            await socket.send(bar(symbols[0], minute if closed else this, closed, us))
-        elif closed:
-            for one in symbols:
-                await socket.send(bar(one, minute, True, us))
-        minute = this
+        for one in symbols:
+            await socket.send(bar(one, (minute - 1) * 60, True, us))
 
 async def serve_one(socket):
     try:
@@ -212,18 +202,26 @@ async def bare(port: int, seconds: float) -> list[float]:
     return list(found.values())
 
 
-async def daemon(folder: Path, clock: FastClock, seconds: float) -> tuple[list[float], list[float]]:
-    """Run the daemon; return the microseconds to the last decision and order of each instant."""
+async def daemon(folder: Path, clock: FastClock, seconds: float) -> list[list[float]]:
+    """Run the daemon; return the microseconds to the last answer, decision and order of each
+    instant."""
     from config.load import load
     from daemon.core.desk import Desk
     from daemon.core.effects import Submit
+    from daemon.core.engine import Engine
     from daemon.live import Live, LiveOptions
     from daemon.runtime.dispatch import Dispatch
 
+    answered: dict[float, float] = {}
     decided: dict[float, float] = {}
     left: dict[float, float] = {}
     sent_us: dict[int, float] = {}
-    decide, carry_out = Desk.decide, Dispatch._carry_out
+    on_bar, decide, carry_out = Engine.on_bar, Desk.decide, Dispatch._carry_out
+
+    def timed_on_bar(engine: Engine, bar: Bar) -> Any:  # noqa: ANN401
+        answer = on_bar(engine, bar)
+        answered[bar.volume] = time.monotonic_ns() / 1e3 - bar.volume
+        return answer
 
     def timed_decide(desk: Desk, engine: Engine, bar: Bar, *given: Any) -> Any:  # noqa: ANN401
         batch = decide(desk, engine, bar, *given)
@@ -238,6 +236,7 @@ async def daemon(folder: Path, clock: FastClock, seconds: float) -> tuple[list[f
         await carry_out(self, effect, now_ns)
 
     for where, name, what in (
+        (Engine, "on_bar", timed_on_bar),
         (Desk, "decide", timed_decide),
         (Dispatch, "_carry_out", timed_carry_out),
     ):
@@ -246,7 +245,11 @@ async def daemon(folder: Path, clock: FastClock, seconds: float) -> tuple[list[f
     live = Live(load([folder / "foliod.toml"], {}), options, clock)
     asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
     await live.run()
-    return list(decided.values())[WARM:], list(left.values())[WARM:]
+    warm_us = min(answered) + WARM_S * 1e6
+    return [
+        [late for sent, late in found.items() if sent >= warm_us]
+        for found in (answered, decided, left)
+    ]
 
 
 def _row(name: str, values: list[float]) -> str:
@@ -270,7 +273,7 @@ def main() -> None:
     wishing = given.burst if given.wishing is None else given.wishing
     clock = FastClock(SPEED if given.burst == 1 else BURST_SPEED)
     symbols = [f"SYM{number:03d}" for number in range(given.burst)]
-    facts = [str(clock.start_s), str(clock.speed), str(RATE), str(clock.steady_s)]
+    facts = [str(clock.start_s), str(clock.speed), str(clock.steady_s)]
     venue = subprocess.Popen(
         [sys.executable, "-c", VENUE, *facts, ",".join(symbols)], stdout=subprocess.PIPE, text=True
     )
@@ -279,27 +282,31 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            names = json.dumps(symbols)
-            silent = symbols[wishing:]
+            strategies = "".join(
+                STRATEGY.format(name=name, symbols=json.dumps(ones))
+                for name, ones in (("Talker", symbols[:wishing]), ("Silent", symbols[wishing:]))
+                if ones
+            )
             text = CONFIG.format(
-                wishing=json.dumps(symbols[:wishing]),
-                silent=SILENT.format(symbols=json.dumps(silent)) if silent else "",
                 folder=folder,
                 port=port,
-                symbols=names,
+                symbols=json.dumps(symbols),
+                strategies=strategies,
                 grace_ms=min(60_000, clock.speed * GRACE_MS),
             )
             text += "".join(INSTRUMENT.format(symbol=one) for one in symbols)
             (folder / "foliod.toml").write_text(text)
-            (folder / "talker.py").write_text(TALKER)
+            every = 2 if given.burst > 1 else EVERY
+            (folder / "talker.py").write_text(TALKER.format(every=every))
             floor = uvloop.run(bare(port, given.seconds / 3))
-            decided, left = uvloop.run(daemon(folder, clock, given.seconds))
+            answered, decided, left = uvloop.run(daemon(folder, clock, given.seconds))
     finally:
         venue.kill()
     print("| closed bar's frame to | samples | p50 us | p99 us | max us |")
     print("|---|---:|---:|---:|---:|")
     print(_row("a bare client's JSON", floor))
-    print(_row("the desk's decision", decided))
+    print(_row("the strategy's answer", answered))
+    print(_row("the desk's decision on a wish", decided))
     print(_row("the order, its intent on the disk", left))
 
 

@@ -135,8 +135,10 @@ class WallClock(_RealTime):
 
     def stepped(self, now_ns: int, next_close_ns: int) -> None:
         """Never be earlier than an instant that was done."""
-        self._done_ns, self._ceiling_ns = max(self._done_ns, now_ns), next_close_ns
-        self.changed()
+        self._done_ns = max(self._done_ns, now_ns)
+        if next_close_ns != self._ceiling_ns:
+            self._ceiling_ns = next_close_ns
+            self.changed()
 
     def _waits_s(self, due_ns: int) -> float:
         return max(0.001, (due_ns + 1 - self.now_ns()) / SECOND_NS)
