@@ -50,8 +50,11 @@ def side_name(side: int) -> str:
     return "long" if side > 0 else "short"
 
 
+@lru_cache(maxsize=256)
 def utc_text(at_ns: int) -> str:
     """Write an instant as ISO 8601 in UTC, with as many decimals as it needs (0, 3, 6 or 9).
+
+    The last few are remembered: many speak of one instant.
 
     >>> utc_text(0)
     '1970-01-01T00:00:00Z'

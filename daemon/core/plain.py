@@ -21,6 +21,8 @@ def plain(text: str) -> str:
     >>> plain("a\x1b[31mb")
     'a\\x1b[31mb'
     """
+    if text.isascii() and text.isprintable():
+        return text  # as nearly every name is
     return _UNSAFE.sub(_written, text)
 
 

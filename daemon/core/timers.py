@@ -6,7 +6,7 @@ due at T rings after the bars closing at T, in (instant, name) order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -21,6 +21,8 @@ from state.units import NEVER_NS
 _TRADE: Final = "trade/"
 """Before the id of a trade, which is that of its entry order."""
 _DEAD: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.FILLED})
+
+_NONE: Final[Set[str]] = frozenset()
 
 
 class Due(NamedTuple):
@@ -105,10 +107,12 @@ class Timers:
             return due[:1]
         return list(takewhile(lambda one: one[0::2] == due[0][0::2], due))
 
-    def _leaving(self) -> set[str]:
+    def _leaving(self) -> Set[str]:
         """Return the trades whose exit is in flight."""
-        orders = self._desk.portfolio.orders.values()
-        return {one.intent.trade_id for one in orders if one.intent.purpose == "exit"}
+        orders = self._desk.portfolio.orders
+        if not orders:
+            return _NONE
+        return {one.intent.trade_id for one in orders.values() if one.intent.purpose == "exit"}
 
     def _all(self) -> list[Due]:
         desk, found = self._desk, [Due(self._end_of_day_ns, "end_of_day", "end_of_day", "")]
