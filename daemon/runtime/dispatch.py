@@ -56,6 +56,7 @@ class Dispatch:
         leaving, self._leaving = self._leaving, []
         if any(isinstance(one, Submit) for one in leaving):
             await self._sink.settle()
+            failpoints.hit("orders.durable")
         for effect in leaving:
             failpoints.hit("effect.leaving")
             await self._carry_out(effect, now_ns)

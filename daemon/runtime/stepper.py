@@ -159,7 +159,7 @@ class Stepper:
         """
         failpoints.hit("batch.decided")
         seq = await self._sink.extend(entries, follows=follows) - len(entries)
-        failpoints.hit("batch.durable")
+        failpoints.hit("batch.taken")
         for entry in entries:
             seq += 1
             self.adopt(seq, entry)

@@ -36,14 +36,14 @@ def _calls(function: str) -> Iterator[ast.Call]:
 def test_a_point_does_nothing_until_it_is_armed() -> None:
     """Without ``arm`` nothing is called; with it every hit is, and no longer once disarmed."""
     seen: list[str] = []
-    failpoints.hit("batch.durable")
+    failpoints.hit("batch.taken")
     failpoints.arm(seen.append)
-    failpoints.hit("batch.durable")
+    failpoints.hit("batch.taken")
     failpoints.hit("batch.applied")
     failpoints.arm(None)
-    failpoints.hit("batch.durable")
+    failpoints.hit("batch.taken")
 
-    assert seen == ["batch.durable", "batch.applied"]
+    assert seen == ["batch.taken", "batch.applied"]
 
 
 def test_every_point_is_hit_at_one_place() -> None:
