@@ -35,6 +35,7 @@ _PAIR: Final = re.compile(
     rf"(\b{_NAME}\\?[\"']?\s*[:=]\s*)(?:\\?\"[^\"]*|\\?'[^']*|[^\s,;&\"'}}]+)", re.IGNORECASE
 )
 _SCHEME: Final = re.compile(r"\b(bearer|basic|apikey)\s+[^\s\"',]{6,}", re.IGNORECASE)
+_SCHEME_BLOT: Final = rf"\1 {BLOT}"
 
 
 def redacted(text: str, *secrets: str) -> str:
@@ -50,7 +51,7 @@ def redacted(text: str, *secrets: str) -> str:
             for form in {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}:
                 text = text.replace(form, BLOT)
     text = _ADDRESS.sub(_address, text)
-    text = _SCHEME.sub(rf"\1 {BLOT}", text)
+    text = _SCHEME.sub(_SCHEME_BLOT, text)
     return _PAIR.sub(_pair, text)
 
 

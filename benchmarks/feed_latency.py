@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import random  # noqa: TID251 - seeded here
 import statistics
@@ -182,6 +183,7 @@ async def soak(url: str, minutes: float) -> bool:
     async with session(url, SOAK, Truth()) as (feed, _):
         while (elapsed := (steady.now_ns() - begun_ns) / SECOND_NS) < seconds:
             if not samples or elapsed - samples[-1][0] >= SPREAD_S:
+                gc.collect()  # a lost line leaves cycles, which Python finds hours later
                 handles = len(os.listdir("/proc/self/fd"))
                 tasks, blocks = len(asyncio.all_tasks()), sys.getallocatedblocks()
                 samples.append(Sample(elapsed, resident_kb(), blocks, handles, tasks))

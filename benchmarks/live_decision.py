@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.live_decision`` starts a venue as a process of its own that sends a thousand
 closed bars a second over loopback. The daemon (uvloop, with every task; its wall clock runs sixty
-thousand times as fast, so that a minute is a thousandth of a second, with a status line for each
-and a trading day every 1.44 s) steps each of them; on every hundredth its strategy wishes to enter.
+thousand times as fast, so that a minute is a thousandth of a second and a trading day 1.44 s; a
+status line a second) steps each of them; on every hundredth its strategy wishes to enter.
 Measured is the time from the sending of a frame to the strategy's answer, for a wish to the desk's
 decision with every gate asked, and to the order that leaves, its intent being on the disk. The
 floor is a bare client of the same library that receives and parses the same frames in the same run.
@@ -211,6 +211,7 @@ async def daemon(folder: Path, clock: FastClock, seconds: float) -> list[list[fl
     from daemon.core.engine import Engine
     from daemon.live import Live, LiveOptions
     from daemon.runtime.dispatch import Dispatch
+    from daemon.runtime.tasks import status
 
     answered: dict[float, float] = {}
     decided: dict[float, float] = {}
@@ -236,6 +237,7 @@ async def daemon(folder: Path, clock: FastClock, seconds: float) -> list[list[fl
         await carry_out(self, effect, now_ns)
 
     for where, name, what in (
+        (status, "STATUS_NS", clock.speed * 10**9),
         (Engine, "on_bar", timed_on_bar),
         (Desk, "decide", timed_decide),
         (Dispatch, "_carry_out", timed_carry_out),

@@ -433,10 +433,13 @@ class Live:
         await self._operator.attend()
         if self._is_stopping or self.session.over.is_set():
             return
+        portfolio = self._at_work.core.portfolio
+        before = portfolio.seq
         await self._at_work.step(make(), self._engines.ask)
-        self._run_clock.changed()
+        if portfolio.seq != before:
+            self._run_clock.changed()  # else every alarm is what it was, or later
         await self._operator.attend()
-        self.session.look(self._run_clock.now_ns(), self._at_work.core.portfolio)
+        self.session.look(self._run_clock.now_ns(), portfolio)
 
     async def _pass_time(self) -> None:
         await self._operator.attend()

@@ -228,7 +228,8 @@ class FeedSession:
                 await line.send(frame)
             while True:
                 said = await line.receive()
-                await self._outbox.room()
+                if not self._outbox.has_room():
+                    await self._outbox.room()
                 self._take(said)
         finally:
             self._line = None

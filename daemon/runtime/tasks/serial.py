@@ -37,7 +37,10 @@ class SerialTask:
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self.is_idle = False
-        await self._inbox.put((job, done))
+        if self._inbox.full():
+            await self._inbox.put((job, done))
+        else:
+            self._inbox.put_nowait((job, done))
         self.most = max(self.most, self._inbox.qsize())
         return await done
 
