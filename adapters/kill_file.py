@@ -104,8 +104,8 @@ class KillFile:
         self._identity: tuple[int, int] | None = None
         self._seen: Order | None = None
         self._is_there = True
-        self._fresh_until_ns = self._found_ns = 0
-        self._lock = threading.Lock()
+        self._fresh_until_ns = 0
+        self._turn, self._lock = threading.Lock(), threading.Lock()
         self._ending = threading.Event()
         self._watch = _watch(folder) if notify else None
         self.is_notified = self._watch is not None
@@ -142,17 +142,19 @@ class KillFile:
 
     def look(self) -> Order | None:
         """Look at the folder once; return what is ordered there now."""
-        begun_ns = self._clock.now_ns()
-        order = self._found()
-        with self._lock:
-            if order is not None:
-                self._is_there, self._found_ns = True, begun_ns
+        # One look at a time: what an earlier one saw must not come after a later one's answer.
+        with self._turn:
+            begun_ns = self._clock.now_ns()
+            order = self._found()
+            with self._lock:
+                if order is None:
+                    self._is_there, self._fresh_until_ns = False, begun_ns + LEASE_NS
+                    return None
+                self._is_there = True
                 # What was ordered stays ordered: a later halt does not take a flatten back.
                 if self._seen is None or self._seen.level != "flatten" or order.level == "flatten":
                     self._seen = order
-            elif begun_ns >= self._found_ns:  # else another thread has looked since, and found
-                self._is_there, self._fresh_until_ns = False, begun_ns + LEASE_NS
-        return order
+                return order
 
     def close(self) -> None:
         """End the thread."""

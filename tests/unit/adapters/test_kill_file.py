@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,3 +107,35 @@ def test_a_file_that_cannot_be_read_closes_the_gate(kill: KillFile, folder: Path
     order = kill.seen()
     assert order is not None
     assert order.level == "halt"
+
+
+def test_a_slow_look_does_not_bring_back_a_file_that_is_gone(
+    kill: KillFile, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KIL-1: what a thread saw before the removal is no news after a later look found nothing."""
+    found, saw, go_on = kill._found, threading.Event(), threading.Event()
+
+    def slow() -> Order | None:
+        order = found()
+        saw.set()
+        go_on.wait(10)
+        return order
+
+    (folder / FILE).write_text("halt at noon")
+    with monkeypatch.context() as patch:
+        patch.setattr(kill, "_found", slow)
+        earlier = threading.Thread(target=kill.look)
+        earlier.start()
+        assert saw.wait(10)
+    (folder / FILE).unlink()
+    later = threading.Thread(target=kill.look)
+    later.start()
+    later.join(0.2)
+    go_on.set()
+    for one in (earlier, later):
+        one.join(10)
+
+    order = kill.seen()
+    assert order is not None and order.level == "halt"
+    kill.acknowledge(order)
+    assert kill.seen() is None and not kill.is_closed()
