@@ -7,6 +7,7 @@ what can be saved from it must not be made worse.
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sqlite3
 from pathlib import Path
@@ -122,3 +123,16 @@ def _check_chain(connection: sqlite3.Connection, path: Path) -> None:
         link = codec.chain(link, payload)
         if link != stored:
             raise damaged(path, f"entry {seq} or its link in the chain was changed")
+
+
+def name_of(problem: BaseException) -> str:
+    """Return the name that SQLite or the system has for an error, or that of its class."""
+    if isinstance(problem, OSError):
+        return errno.errorcode.get(problem.errno or 0, type(problem).__name__)
+    return str(getattr(problem, "sqlite_errorname", type(problem).__name__))
+
+
+def may_pass(problem: sqlite3.Error | OSError) -> bool:
+    """Whether a disk can get over it, so that the same may be written later."""
+    name = name_of(problem)
+    return isinstance(problem, OSError) or name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")

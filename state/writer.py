@@ -18,7 +18,6 @@ damage the database of a finished run.
 from __future__ import annotations
 
 import contextlib
-import errno
 import sqlite3
 import threading
 from collections import deque
@@ -105,9 +104,8 @@ class Writer:
     Every method may be called from any thread. ``seq`` is the number of the last durable entry,
     ``retry`` whether a full disk and an IO error are waited out, ``inputs`` what puts on the disk
     what entries were decided from (both may be set; the writer's thread calls it before each
-    transaction, and an OSError of it is one of the disk), ``blocked``
-    what holds the disk up (None: nothing), ``steps`` how many transactions were tried, ``is_idle``
-    whether nothing waits.
+    transaction, and an OSError of it is one of the disk), ``blocked`` what holds the disk up (None:
+    nothing), ``steps`` how many transactions were tried, ``is_idle`` whether nothing waits.
     """
 
     def __init__(
@@ -311,7 +309,7 @@ class Writer:
                 self._write(transaction)
                 break
             except (sqlite3.Error, OSError) as problem:
-                if not self.retry or not _may_pass(problem):
+                if not self.retry or not soundness.may_pass(problem):
                     raise
                 self._roll_back()
                 self._block(problem, pause_s)
@@ -327,7 +325,7 @@ class Writer:
 
     def _block(self, problem: sqlite3.Error | OSError, pause_s: float) -> None:
         """Say what holds the disk up, once for each time that it does."""
-        before, name = self.blocked, _name(problem)
+        before, name = self.blocked, soundness.name_of(problem)
         text = (
             f"{self._what(problem)} cannot be written for now: {problem} ({name})."
             f" {self._remedy(name)}. Nothing is"
@@ -383,7 +381,7 @@ class Writer:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as problem:
             # The log keeps what could not be moved; a later checkpoint moves it.
-            if not self.retry or not _may_pass(problem):
+            if not self.retry or not soundness.may_pass(problem):
                 raise
 
     def _finish(self) -> None:
@@ -418,7 +416,7 @@ class Writer:
         )
         if isinstance(problem, FoliodError):
             return type(problem)(f"{problem}. {tail}")
-        name = _name(problem)
+        name = soundness.name_of(problem)
         return JournalError(
             f"{self._what(problem)} cannot be written: {problem} ({name})."
             f" {self._remedy(name)}. {tail}"
@@ -476,19 +474,6 @@ def _has_log(path: Path) -> bool:
         return path.with_name(path.name + "-wal").stat().st_size > 0
     except OSError:
         return False
-
-
-def _may_pass(problem: sqlite3.Error | OSError) -> bool:
-    """Whether a disk can get over it, so that the same transaction may be written later."""
-    name = _name(problem)
-    return isinstance(problem, OSError) or name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")
-
-
-def _name(problem: BaseException) -> str:
-    """Return the name that SQLite or the system has for an error, or that of its class."""
-    if isinstance(problem, OSError):
-        return errno.errorcode.get(problem.errno or 0, type(problem).__name__)
-    return str(getattr(problem, "sqlite_errorname", type(problem).__name__))
 
 
 def _nothing() -> None:

@@ -216,13 +216,6 @@ class Desk:
 
     # Closing ------------------------------------------------------------------------------------
 
-    def has_exit(self, trade_id: str) -> bool:
-        """Say whether an exit order of this trade is in flight."""
-        return any(
-            order.intent.purpose == "exit" and order.intent.trade_id == trade_id
-            for order in self.portfolio.orders.values()
-        )
-
     def _close(self, batch: Batch, position: Position, lots: int, reason: str, at_ns: int) -> None:
         """Add a market exit of ``lots`` to the batch, less what exits in flight close already.
 

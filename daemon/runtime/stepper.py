@@ -154,8 +154,8 @@ class Stepper:
     async def _record(self, entries: Sequence[Entry], *, follows: bool = True) -> None:
         """Record entries together, then apply them one by one and tell the observers.
 
-        What nothing follows from (a denied wish, a mark) is applied while it is still on its way to
-        the disk; ``settle`` waits for it before anybody is told of the instant.
+        What nothing follows from yet is applied before it is on the disk: ``settle`` waits for it
+        before an order leaves on it, and before anybody is told of the instant.
         """
         failpoints.hit("batch.decided")
         seq = await self._sink.extend(entries, follows=follows) - len(entries)

@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 from state.entries import Entry
 from state.migrate import Synchronous
+from state.soundness import may_pass
 from state.writer import (
     _FIRST_PAUSE_S,
     _LONGEST_PAUSE_S,
     Writer,
     _Job,
-    _may_pass,
     _Transaction,
 )
 from tests.simulation.loop import VirtualLoop
@@ -116,7 +116,7 @@ class TurnWriter(Writer):
             self._come_back(type(self).latency())
 
     def _wait_or_fail(self, transaction: _Transaction, problem: BaseException) -> None:
-        if self.retry and isinstance(problem, sqlite3.Error) and _may_pass(problem):
+        if self.retry and isinstance(problem, sqlite3.Error) and may_pass(problem):
             self._roll_back()
             self._block(problem, self._pause_s)
             self._come_back(self._pause_s)
