@@ -28,8 +28,8 @@ LONGEST_TEXT: Final = 80
 HIGHEST_PRICE: Final = 1e15
 """Prices are below it, so that sums and mids of them stay finite."""
 
-_FIRST_NS: Final = 946_684_800 * SECOND_NS
-_LAST_NS: Final = 7_258_118_400 * SECOND_NS
+FIRST_NS: Final = 946_684_800 * SECOND_NS
+LAST_NS: Final = 7_258_118_400 * SECOND_NS
 """Years 2000 to 2199. A stamp outside is in another unit than the venue documents."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 _STAMP: Final = re.compile(
@@ -156,7 +156,7 @@ def instant_ns(value: int, unit_ns: int, where: str) -> int:
         FrameError: it is not within the years 2000 to 2199, so the unit is another one.
     """
     at_ns = value * unit_ns
-    if not _FIRST_NS <= at_ns < _LAST_NS:
+    if not FIRST_NS <= at_ns < LAST_NS:
         raise FrameError(
             f"{where}: expected an instant of the years 2000 to 2199, found {shown(value)}"
         )

@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.feeds.frames import bar, decoded, instant_ns, shown, stamp_ns
 from adapters.feeds.generic.messages import UNITS, Fields, Missing, Path
+from adapters.feeds.generic.plain import plain_reader
 from adapters.feeds.venue_symbols import VenueSymbols
 from adapters.feeds.wire import BarUpdate, Event, FrameError, checked_side
 from state.bars import Bar
@@ -65,6 +66,8 @@ class GenericCodec:
         }
         self._unit = fields.unit
         self._check(fields)
+        back = {name: symbol for symbol, name in symbols.items()}
+        self._plain = plain_reader(fields, back, interval_ns)
 
     def _check(self, fields: Fields) -> None:
         for name in ("open_time", *_PRICES):
@@ -96,6 +99,9 @@ class GenericCodec:
         Raises:
             FrameError: it is not as the fields say; the key is not in the text.
         """
+        update = self._plain(frame) if self._plain is not None else None
+        if update is not None:
+            return (update,)
         try:
             return self._events(decoded(NAME, _ANY, frame))
         except FrameError:
