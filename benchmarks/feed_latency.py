@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.feed_latency`` sends 1,000 bars a second from a process of its own over a
 websocket, and bursts of 500, to a bare client (receive and decode: the floor) and to the session
-(decode, checks, order, silence, queue), in turns. ``--soak MINUTES`` sends 200 a second, drops the
+(decode, checks, order, silence), in turns. ``--soak MINUTES`` sends 200 a second, drops the
 line every minute, and watches memory, handles and tasks; a lost or doubled bar ends it with 1.
 """
 
@@ -116,11 +116,17 @@ async def whole(url: str, order: Order) -> list[int]:
             sent[id(events[0].bar)] = codec.latest_x  # type: ignore[index]
             return events
 
+        def take() -> None:
+            while (event := feed.take_event()) is not None:
+                if isinstance(event, BarClosed):
+                    found.append(steady.now_ns() - sent.pop(id(event.bar)))  # type: ignore[call-overload]
+            if len(found) >= order.symbols * order.count:
+                over.set()
+
+        over = asyncio.Event()
         codec.decode = noting  # type: ignore[method-assign, assignment]
-        while len(found) < order.symbols * order.count:
-            event = await feed.next_event()
-            if isinstance(event, BarClosed):
-                found.append(steady.now_ns() - sent.pop(id(event.bar)))  # type: ignore[call-overload]
+        feed.on_events(take)
+        await over.wait()
     return found
 
 
@@ -180,14 +186,18 @@ async def soak(url: str, minutes: float) -> bool:
     bars = filled = 0
     samples: list[Sample] = []
     begun_ns = steady.now_ns()
+    came = asyncio.Event()
     async with session(url, SOAK, Truth()) as (feed, _):
+        feed.on_events(came.set)
         while (elapsed := (steady.now_ns() - begun_ns) / SECOND_NS) < seconds:
             if not samples or elapsed - samples[-1][0] >= SPREAD_S:
                 gc.collect()  # a lost line leaves cycles, which Python finds hours later
                 handles = len(os.listdir("/proc/self/fd"))
                 tasks, blocks = len(asyncio.all_tasks()), sys.getallocatedblocks()
                 samples.append(Sample(elapsed, resident_kb(), blocks, handles, tasks))
-            event = await feed.next_event()
+            while (event := feed.take_event()) is None:
+                came.clear()
+                await came.wait()
             if isinstance(event, GapUnfilled):
                 faults.append(f"unfilled {event}")
             if not isinstance(event, BarClosed):

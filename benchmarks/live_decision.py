@@ -137,39 +137,50 @@ class Silent(Talker):
         return None
 '''
 VENUE: Final = """
-import asyncio, json, sys, time
-from websockets.asyncio.server import serve
-from websockets.exceptions import ConnectionClosed
+import json, socket, sys, time
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
 start, speed, steady = float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 symbols = sys.argv[4].split(",")
+STAMP, READY = b"1234567890123.123", 0.0003
 
-def bar(symbol, minute, closed, us):
+def frames(minute):
     prices = {"o": 1.1, "h": 1.1008, "l": 1.0992, "c": 1.1001}
-    return json.dumps({"s": symbol, "t": minute * 1000, **prices, "x": closed, "v": us})
+    for one in symbols:
+        bar = json.dumps({"s": one, "t": (minute - 1) * 60000, **prices, "x": True})
+        text = f'{bar[:-1]}, "v": {STAMP.decode()}}}'
+        yield Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
-async def send(socket):
+def greet(line):
+    protocol = ServerProtocol()
+    while not (asked := protocol.events_received()):
+        protocol.receive_data(line.recv(65536))
+    protocol.send_response(protocol.accept(asked[0]))
+    line.sendall(b"".join(protocol.data_to_send()))
+
+def send(line):
     minute = int((start + (time.monotonic() - steady) * speed) // 60)
     while True:
         minute += 1
         ends = steady + (minute * 60 - start) / speed
-        await asyncio.sleep(max(0, ends - time.monotonic()))
-        us = time.monotonic_ns() / 1e3
-        for one in symbols:
-            await socket.send(bar(one, (minute - 1) * 60, True, us))
+        time.sleep(max(0, ends - READY - time.monotonic()))
+        parts = b"".join(frames(minute)).split(STAMP)
+        while time.monotonic() < ends:
+            pass
+        line.sendall((b"%17.3f" % (time.monotonic_ns() / 1e3)).join(parts))
 
-async def serve_one(socket):
-    try:
-        await send(socket)
-    except ConnectionClosed:
-        pass
-
-async def main():
-    async with serve(serve_one, "127.0.0.1", 0, compression=None) as server:
-        print(server.sockets[0].getsockname()[1], flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    while True:
+        line, _ = server.accept()
+        with line:
+            try:
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                greet(line)
+                send(line)
+            except OSError:
+                pass
 """
 
 
@@ -179,12 +190,12 @@ class FastClock:
     def __init__(self, speed: int) -> None:
         """Begin now."""
         self.speed = speed
-        self.start_s, self.steady_s = SystemClock().now_ns() / 1e9, time.monotonic()
+        self._start_ns, self._steady_ns = SystemClock().now_ns(), time.monotonic_ns()
+        self.start_s, self.steady_s = self._start_ns / 1e9, self._steady_ns / 1e9
 
     def now_ns(self) -> int:
         """Return the present instant."""
-        passed_s = (time.monotonic() - self.steady_s) * self.speed
-        return round((self.start_s + passed_s) * 1e9)
+        return self._start_ns + (time.monotonic_ns() - self._steady_ns) * self.speed
 
 
 async def bare(port: int, seconds: float) -> list[float]:
@@ -294,7 +305,7 @@ def main() -> None:
                 port=port,
                 symbols=json.dumps(symbols),
                 strategies=strategies,
-                grace_ms=min(60_000, clock.speed * GRACE_MS),
+                grace_ms=min(30_000, clock.speed * GRACE_MS),
             )
             text += "".join(INSTRUMENT.format(symbol=one) for one in symbols)
             (folder / "foliod.toml").write_text(text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -37,6 +36,7 @@ from daemon.core.latches import STALE, VENUE
 from daemon.core.status import Alert
 from daemon.runtime.instants import Instant
 from daemon.runtime.run_log import RunLog
+from daemon.runtime.tasks.begun import Woken
 from daemon.runtime.tasks.clocks import RunClock
 from daemon.trading import Trading
 from state.entries import BarsRefused
@@ -162,6 +162,8 @@ class LiveFeed:
         self._is_taken = True
         self._refused: dict[tuple[str, str], tuple[int, str]] = {}
         self._alerts: dict[str, Alert] = {}
+        self._router = Woken(self._bring)
+        self._look: asyncio.TimerHandle | None = None
 
     @property
     def session(self) -> FeedSession:
@@ -182,27 +184,41 @@ class LiveFeed:
             await self._step(partial(_same, instant))
             later = self._left[number + 1 :]
             self._clock.stepped(instant.now_ns, later[0].now_ns if later else NEVER_NS)
+        self._session.on_events(self._router.wake)
+        await self._router.run()
+
+    async def _bring(self) -> None:
+        """Bring all that the session has told to the desk.
+
+        Bars that wait for others of their instant are stepped when nothing has come for so long.
+        """
         while True:
-            event = await self._next()
+            left_ns = NEVER_NS
+            if self._waiting:
+                left_ns = self._close_ns + self._patience_ns - self._wall.now_ns()
+            # What has come already may be a bar of this instant, and belongs with them.
+            event = self._session.take_event() if left_ns > -_OVERDUE_NS else None
             if isinstance(event, BarClosed):
                 await self._take(event)
-            else:
+            elif event is not None:
                 await self._hear(event)
-
-    async def _next(self) -> FeedEvent:
-        """Return the next event; step the bars that wait when no other of their instant comes."""
-        while self._waiting:
-            left_ns = self._close_ns + self._patience_ns - self._wall.now_ns()
-            event = self._session.ready_event() if left_ns > -_OVERDUE_NS else None
-            if event is not None:
-                return event  # it has come already: a bar of this instant belongs with them
-            if left_ns <= 0:
+            elif left_ns <= 0:
                 await self._flush()
-                break
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left_ns / SECOND_NS, _LOOK_S)):
-                    return await self._session.next_event()
-        return await self._session.next_event()
+            else:
+                self._look_again(left_ns)
+                return
+
+    def _look_again(self, left_ns: int) -> None:
+        """See to it that bars which wait are looked at when their time is over."""
+        if left_ns == NEVER_NS:
+            return
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + min(left_ns / SECOND_NS, _LOOK_S)
+        if self._look is not None and loop.time() < self._look.when() <= due_s:
+            return
+        if self._look is not None:
+            self._look.cancel()
+        self._look = loop.call_at(due_s, self._router.wake)
 
     # Bars ---------------------------------------------------------------------------------------
 

@@ -395,7 +395,7 @@ class Live:
 
     async def _route(self, make: Make) -> None:
         """Bring an instant before the desk; its bars go to the engines' tasks from there."""
-        await self._desk.ask(lambda: self._step(make))
+        await self._desk.ask_now(lambda: self._step(make))
 
     async def _command(self, name: str, argument: str, reason: str) -> None:
         """Let the desk give the core a command of the feed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from adapters.feeds.events import FeedEvent
 
@@ -20,7 +20,8 @@ class Outbox:
         """Begin empty."""
         self.limit = limit
         self._events: deque[FeedEvent] = deque()
-        self._filled = asyncio.Event()
+        self.on_filled: Callable[[], None] = _nobody
+        """Called whenever events wait; it may take them at once, and raises nothing."""
         self._drained = asyncio.Event()
         self._drained.set()
 
@@ -31,10 +32,10 @@ class Outbox:
     def put(self, events: Iterable[FeedEvent]) -> None:
         """Add events behind those that wait."""
         self._events.extend(events)
-        if self._events:
-            self._filled.set()
         if len(self._events) >= self.limit:
             self._drained.clear()
+        if self._events:
+            self.on_filled()
 
     async def room(self) -> None:
         """Wait until there is room; at once when there is."""
@@ -45,18 +46,15 @@ class Outbox:
         """Whether ``room`` would not wait."""
         return self._drained.is_set()
 
-    async def take(self) -> FeedEvent:
-        """Return the next event, however long it takes."""
-        while (event := self.ready()) is None:
-            self._filled.clear()
-            await self._filled.wait()
-        return event
-
-    def ready(self) -> FeedEvent | None:
-        """Return the next event if there is one already."""
+    def take(self) -> FeedEvent | None:
+        """Return the next event, None when there is none."""
         if not self._events:
             return None
         event = self._events.popleft()
         if len(self._events) < self.limit:
             self._drained.set()
         return event
+
+
+def _nobody() -> None:
+    """Take nothing."""

@@ -96,7 +96,7 @@ class FeedStatus(msgspec.Struct):
 
 
 class FeedSession:
-    """Runs one feed: ``run`` as a task, ``next_event`` from one taker.
+    """Runs one feed: ``run`` as a task, ``on_events`` and ``take_event`` for one taker.
 
     ``on_frame`` is shown every frame with the instant it came, before it is decoded; it may raise
     ``FeedError``, which is counted.
@@ -151,13 +151,15 @@ class FeedSession:
                 for task in beside:
                     task.cancel()
 
-    async def next_event(self) -> FeedEvent:
-        """Return the next event, however long it takes."""
-        return await self._outbox.take()
+    def on_events(self, call: Callable[[], None]) -> None:
+        """Have the taker called whenever events wait, and now if some do; it raises nothing."""
+        self._outbox.on_filled = call
+        if len(self._outbox):
+            call()
 
-    def ready_event(self) -> FeedEvent | None:
-        """Return the next event if it is there already, without waiting."""
-        return self._outbox.ready()
+    def take_event(self) -> FeedEvent | None:
+        """Return the next event that waits, None when there is none."""
+        return self._outbox.take()
 
     def status(self) -> FeedStatus:
         """Return how the feed is, for the status object."""

@@ -1,7 +1,8 @@
 """Tasks decide what the stepped lane decides, however they are scheduled and delayed (V2, DET-1).
 
 The daemon runs on a virtual clock, where any callback may pause and ready ones run in a drawn
-order. The control lets the router go on without the engines' answers: then the order shows.
+order; work begins where it is brought, or (``_later``) always in the task that it belongs to. The
+control lets the router go on without the engines' answers: then the order shows.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from daemon.live import Live, LiveOptions
 from daemon.runtime.lane import Lane
 from daemon.runtime.run_folder import DATABASE
 from daemon.runtime.stepper import Wish
+from daemon.runtime.tasks.begun import Woken
 from daemon.runtime.tasks.engines import EngineTasks
+from daemon.runtime.tasks.serial import SerialTask
 from daemon.trading import END_OF_HISTORY
 from state.bars import Bar
 from state.journal import journal_bytes_digest
@@ -65,11 +68,22 @@ def _tasked(
     return journal_bytes_digest(folder / "stage" / DATABASE)
 
 
+def _later(self: Woken) -> None:
+    """Leave all of a job to its own task, whatever it is busy with."""
+    if self._is_idle:
+        self._is_idle = False
+        self._waiting.put_nowait(self._job())
+
+
+@pytest.mark.parametrize("begins_at_once", [True, False])
 def test_tasks_journal_what_the_stepper_journals(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, begins_at_once: bool
 ) -> None:
     """Byte for byte, under every order and with every fifth callback pausing."""
     stepped = _stepped(settings, tmp_path / "stepped")
+    if not begins_at_once:
+        monkeypatch.setattr(Woken, "wake", _later)
+        monkeypatch.setattr(SerialTask, "ask_now", SerialTask.ask)
 
     found = {_tasked(settings, tmp_path / f"{seed}", seed, monkeypatch) for seed in SEEDS}
 
@@ -81,9 +95,9 @@ async def _without_waiting(self: EngineTasks, bars: Sequence[tuple[Lane, Bar]]) 
     for lane, bar in bars:
         lane.update(bar)
         for engine in lane.engines:
-            await self._inboxes[engine.key].put(bar)
+            self._tasks[engine.key].hand(bar)
     await asyncio.sleep(0)
-    found, self._wishes = self._wishes, []
+    found, self.wishes = self.wishes, []
     return found
 
 
@@ -93,6 +107,7 @@ def test_without_the_engines_answers_the_schedule_decides(
     """Control: a router that does not wait makes another journal under another seed."""
     settings = draw_portfolio(PORTFOLIOS[0], tmp_path / "given")
     stepped = _stepped(settings, tmp_path / "stepped")
+    monkeypatch.setattr(Woken, "wake", _later)
     monkeypatch.setattr(EngineTasks, "ask", _without_waiting)
 
     found = {_tasked(settings, tmp_path / f"{seed}", seed, monkeypatch) for seed in SEEDS}

@@ -207,9 +207,17 @@ async def test_a_session_over_a_stream_tells_silence_and_keeps_its_frames(tmp_pa
                 SmallCodec(greets=False), opener, intake, clock, random.Random(1), limits,
                 on_frame=recorder.add_frame,
             )  # fmt: skip
+            five = asyncio.Event()
+
+            def take() -> None:
+                while (event := session.take_event()) is not None:
+                    found.append(event)
+                if sum(isinstance(one, BarClosed) for one in found) >= 5:
+                    five.set()
+
+            session.on_events(take)
             running = asyncio.create_task(session.run())
-            while sum(isinstance(one, BarClosed) for one in found) < 5:
-                found.append(await session.next_event())
+            await five.wait()
             running.cancel()
             await asyncio.wait([running])
 

@@ -89,9 +89,14 @@ class Watched:
         self.pause_s = 0.0
 
     async def _take(self) -> None:
+        filled = asyncio.Event()
+        self.session.on_events(filled.set)
         while True:
-            self.events.append(await self.session.next_event())
-            await asyncio.sleep(self.pause_s)
+            await filled.wait()
+            filled.clear()
+            while (event := self.session.take_event()) is not None:
+                self.events.append(event)
+                await asyncio.sleep(self.pause_s)
 
     async def wait_until(self, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Wait until something holds, at most ``patience_s``."""

@@ -13,6 +13,7 @@ from typing import Final
 from daemon.core.engine import Engine
 from daemon.runtime.lane import Lane
 from daemon.runtime.stepper import Wish
+from daemon.runtime.tasks.begun import Woken
 from daemon.runtime.traceback_text import RAISED
 from state.bars import Bar
 
@@ -21,21 +22,21 @@ SLICE: Final = 500
 
 
 class EngineTasks:
-    """The tasks of all engines; ``ask`` is the router's and the desk's way to them."""
+    """The tasks of all engines; ``ask`` is the desk's way to them."""
 
     def __init__(self, engines: Iterable[Engine]) -> None:
         """Make an inbox for each engine; ``start`` makes the tasks."""
-        self._inboxes = {one.key: asyncio.Queue[Bar](1) for one in engines}
-        self._engines = {one.key: one for one in engines}
-        self._wishes: list[Wish] = []
+        self._tasks = {one.key: _EngineTask(one, self) for one in engines}
+        self.wishes: list[Wish] = []
+        """What was answered to the bars of this instant, in the order in which it came."""
         self._waiting = 0
         self._all_answered = asyncio.Event()
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start one task per engine in the group and return them."""
         return [
-            group.create_task(self._engine_task(engine, self._inboxes[key]), name=f"engine {key}")
-            for key, engine in self._engines.items()
+            group.create_task(one.work.run(), name=f"engine {key}")
+            for key, one in self._tasks.items()
         ]
 
     async def ask(self, bars: Sequence[tuple[Lane, Bar]]) -> list[Wish]:
@@ -43,34 +44,51 @@ class EngineTasks:
 
         The order of the answers is that in which they came.
         """
-        wishes: list[Wish] = []
-        self._wishes = wishes
-        self._all_answered.clear()
-        self._waiting = 1  # this call itself, until everybody has a bar
+        self.wishes = wishes = list[Wish]()
+        handed = 0
         for lane, bar in bars:
             lane.update(bar)
             for engine in lane.engines:
+                handed += 1
                 self._waiting += 1
-                self._inboxes[engine.key].put_nowait(bar)
-                if self._waiting % SLICE == 0:
+                self._tasks[engine.key].hand(bar)
+                if handed % SLICE == 0:
                     await asyncio.sleep(0)
-        self._count_down()
-        await self._all_answered.wait()
+        while self._waiting:
+            self._all_answered.clear()
+            await self._all_answered.wait()
         return wishes
 
-    async def _engine_task(self, engine: Engine, inbox: asyncio.Queue[Bar]) -> None:
-        while True:
-            bar = await inbox.get()
-            try:
-                answer = engine.on_bar(bar)
-            except RAISED as error:
-                self._wishes.append((engine, bar, error))
-            else:
-                if answer is not None:
-                    self._wishes.append((engine, bar, answer))
-            self._count_down()
-
-    def _count_down(self) -> None:
+    def answered(self) -> None:
+        """Take note that an engine is done with its bar."""
         self._waiting -= 1
         if not self._waiting:
             self._all_answered.set()
+
+
+class _EngineTask:
+    """One engine, its inbox and its task."""
+
+    def __init__(self, engine: Engine, tasks: EngineTasks) -> None:
+        self._engine = engine
+        self._tasks = tasks
+        self._inbox: Bar | None = None
+        self.work = Woken(self._answer)
+
+    def hand(self, bar: Bar) -> None:
+        self._inbox = bar
+        self.work.wake()
+
+    async def _answer(self) -> None:
+        bar, self._inbox = self._inbox, None
+        if bar is None:
+            return
+        tasks, engine = self._tasks, self._engine
+        try:
+            answer = engine.on_bar(bar)
+        except RAISED as error:
+            tasks.wishes.append((engine, bar, error))
+        else:
+            if answer is not None:
+                tasks.wishes.append((engine, bar, answer))
+        tasks.answered()
