@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,20 +27,41 @@ class LineLimits(msgspec.Struct, frozen=True):
     ping_timeout_s: float = 20.0
 
 
+Take = Callable[[bytes | str], None]
+"""Takes one frame. It does not wait; what it raises ends the delivery."""
+
+
+class Room(Protocol):
+    """Where what is taken goes: it may be full."""
+
+    def has_room(self) -> bool:
+        """Whether ``room`` would not wait."""
+
+    async def room(self) -> None:
+        """Wait until there is room."""
+
+
 class Line(Protocol):
     """One open connection to a venue. Every method but the last two raises ``LineError``."""
 
     async def send(self, frame: bytes) -> None:
         """Send a frame of the codec."""
 
-    async def receive(self) -> bytes | str:
-        """Return the next frame, however long it takes; raise when the line has ended."""
+    async def deliver(self, take: Take, room: Room) -> None:
+        """Give every frame to ``take``, in order, until the line ends; to be called once.
+
+        While there is no room none is given, and after a few the venue is not read.
+
+        Raises:
+            LineError: how the line ended.
+            Exception: whatever ``take`` raised.
+        """
 
     async def close(self) -> None:
         """End the line politely, and hard when that takes too long; raises nothing."""
 
     def abort(self) -> None:
-        """End the line at once; ``receive`` raises."""
+        """End the line at once; ``deliver`` raises."""
 
 
 class Opener(Protocol):

@@ -228,11 +228,7 @@ class FeedSession:
             self._line = line
             for frame in self._codec.hello():
                 await line.send(frame)
-            while True:
-                said = await line.receive()
-                if not self._outbox.has_room():
-                    await self._outbox.room()
-                self._take(said)
+            await line.deliver(self._take, self._outbox)
         finally:
             self._line = None
             self._intake.lost(self._clock.now_ns())

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.feeds.backoff import LineError
-from adapters.feeds.line import AddressOpener, LineLimits
+from adapters.feeds.line import AddressOpener, LineLimits, Room, Take
 from adapters.redaction import redacted
 
 
@@ -66,8 +66,19 @@ class StreamLine:
         """Refuse: what a stream sends is asked for in its address."""
         raise LineError("a stream takes no frames; its codec must have nothing to send")
 
-    async def receive(self) -> bytes:
-        """Return the next line that is not empty."""
+    async def deliver(self, take: Take, room: Room) -> None:
+        """Give every line that is not empty to ``take``, until the stream ends.
+
+        Raises:
+            LineError: how it ended.
+        """
+        while True:
+            line = await self._next()
+            if not room.has_room():
+                await room.room()
+            take(line)
+
+    async def _next(self) -> bytes:
         while True:
             try:
                 line = await self._response.content.readline()

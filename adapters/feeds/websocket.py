@@ -13,9 +13,11 @@ from websockets.exceptions import (
     InvalidStatus,
     WebSocketException,
 )
+from websockets.frames import DATA_OPCODES, Frame, Opcode
+from websockets.protocol import Event
 
 from adapters.feeds.backoff import LineError
-from adapters.feeds.line import AddressOpener, LineLimits
+from adapters.feeds.line import AddressOpener, LineLimits, Room, Take
 from adapters.redaction import redacted
 
 _TOO_BIG: Final = 1009
@@ -49,19 +51,84 @@ class WebsocketOpener(AddressOpener):
                 compression=None,
                 proxy=None,
                 logger=_SILENT,
+                create_connection=DirectConnection,
             )
         except InvalidStatus as error:
             raise self._failed(error, error.response.status_code) from None
         except (OSError, TimeoutError, ValueError, WebSocketException) as error:
             raise self._failed(error) from None
+        assert isinstance(connection, DirectConnection)
         return WebsocketLine(connection, limits, self._secrets)
+
+
+class DirectConnection(ClientConnection):
+    """The library's connection, which gives a frame on where it is read: a turn of the loop less.
+
+    Only a whole message with nothing before it, and with room for it, goes that way. All else takes
+    the library's own: its queue, its limits, its errors.
+    """
+
+    _take: Take | None = None
+    _room: Room
+    _fault: Exception | None = None
+    _behind = 0
+    """Whole messages in the library's queue, or out of it and not taken yet."""
+
+    def process_event(self, event: Event) -> None:
+        """Take a frame that was read."""
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+        elif (
+            self._take is not None
+            and not self._behind
+            and event.fin
+            and event.opcode is not Opcode.CONT
+            and self._room.has_room()
+        ):
+            self._give(self._take, bytes(event.data))
+        else:
+            self._behind += event.fin
+            super().process_event(event)
+
+    async def deliver(self, take: Take, room: Room) -> None:
+        """Give every message to ``take`` until the connection ends.
+
+        Raises:
+            ConnectionClosed: it has ended.
+            Exception: whatever ``take`` raised.
+        """
+        self._take, self._room = take, room
+        try:
+            while True:
+                message = await self.recv(decode=False)
+                await room.room()
+                self._give(take, message)
+                self._behind -= 1
+                if self._fault is not None:
+                    raise self._fault
+        except ConnectionClosed:
+            if self._fault is not None:
+                raise self._fault from None
+            raise
+        finally:
+            self._take = None
+
+    def _give(self, take: Take, message: bytes) -> None:
+        """Give a message on; what is raised there ends the connection, not who reads it."""
+        if self._fault is not None:
+            return
+        try:
+            take(message)
+        except Exception as error:
+            self._fault = error
+            self.transport.abort()
 
 
 class WebsocketLine:
     """One open websocket."""
 
     def __init__(
-        self, connection: ClientConnection, limits: LineLimits, secrets: Sequence[str]
+        self, connection: DirectConnection, limits: LineLimits, secrets: Sequence[str]
     ) -> None:
         """Take an open connection."""
         self._connection = connection
@@ -75,10 +142,14 @@ class WebsocketLine:
         except (ConnectionClosed, OSError) as error:
             raise self._ended(error) from None
 
-    async def receive(self) -> bytes:
-        """Return the next frame."""
+    async def deliver(self, take: Take, room: Room) -> None:
+        """Give every frame to ``take``, most of them as they are read, until the line ends.
+
+        Raises:
+            LineError: how it ended.
+        """
         try:
-            return await self._connection.recv(decode=False)
+            await self._connection.deliver(take, room)
         except (ConnectionClosed, OSError) as error:
             raise self._ended(error) from None
 

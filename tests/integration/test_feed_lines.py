@@ -22,6 +22,7 @@ from adapters.feeds.events import BarClosed, Disconnected, FeedEvent, Stale
 from adapters.feeds.expected import AlwaysOpen
 from adapters.feeds.intake import Intake
 from adapters.feeds.line import LineLimits
+from adapters.feeds.outbox import Outbox
 from adapters.feeds.recorder import Recorder
 from adapters.feeds.recording import read_frames
 from adapters.feeds.series import SeriesRules, SeriesSpec
@@ -72,11 +73,10 @@ async def test_a_stream_gives_its_lines_however_they_were_cut() -> None:
 
     async with answering(answer) as url:
         line = await StreamOpener(url, LIMITS, HEADERS).open()
-        assert [await line.receive() for _ in range(3)] == [
-            b'{"a":1}\n', b'{"b":2}\n', b'{"c":3}\n'
-        ]  # fmt: skip
+        found: list[bytes | str] = []
         with pytest.raises(LineError, match="ended the stream"):
-            await line.receive()
+            await line.deliver(found.append, Outbox(1))
+        assert found == [b'{"a":1}\n', b'{"b":2}\n', b'{"c":3}\n']
         with pytest.raises(LineError, match="takes no frames"):
             await line.send(b"x")
         await line.close()
@@ -91,7 +91,7 @@ async def test_a_stream_line_above_the_limit_is_never_held() -> None:
     async with answering(answer) as url:
         line = await StreamOpener(url, LIMITS).open()
         with pytest.raises(LineError) as caught:
-            await line.receive()
+            await line.deliver(lambda _: pytest.fail("it was given on"), Outbox(1))
         await line.close()
 
     assert caught.value.code == "FRAME_TOO_LARGE"
@@ -107,9 +107,9 @@ async def test_a_stream_that_is_aborted_ends_for_who_waits_for_it() -> None:
 
     async with answering(answer) as url:
         line = await StreamOpener(url, LIMITS).open()
-        assert await line.receive() == b"1\n"
-        waiting = asyncio.create_task(line.receive())
-        await asyncio.sleep(0)
+        came = asyncio.Event()
+        waiting = asyncio.create_task(line.deliver(lambda _: came.set(), Outbox(1)))
+        await came.wait()
         line.abort()
         with pytest.raises(LineError):
             await asyncio.wait_for(waiting, 2)
