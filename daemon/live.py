@@ -13,7 +13,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -393,9 +393,9 @@ class Live:
             *(group.create_task(one, name="end of day") for one in closing),
         ]
 
-    async def _route(self, make: Make) -> None:
+    def _route(self, make: Make) -> Awaitable[None]:
         """Bring an instant before the desk; its bars go to the engines' tasks from there."""
-        await self._desk.ask_now(lambda: self._step(make))
+        return self._desk.ask_now(lambda: self._step(make))
 
     async def _command(self, name: str, argument: str, reason: str) -> None:
         """Let the desk give the core a command of the feed."""

@@ -93,7 +93,7 @@ class BarPolicy:
         code, text = self.problem(bar, now_ns, symbol or self.symbol, interval_ns)
         if not code:
             code, text = self._order(bar, now_ns)
-        if not code:
+        if not code and self._limits.collar:
             code, text = self._collar(bar)
         if code:
             return self.refuse(code, text)
@@ -160,7 +160,7 @@ class BarPolicy:
 
     def _collar(self, bar: Bar) -> tuple[str, str]:
         collar, last = self._limits.collar, self.last
-        if not collar or last is None:
+        if last is None:
             return "", ""
         if _move(bar, last.close) <= collar:
             return "", ""

@@ -7,6 +7,7 @@ tested in a second. The session asks ``next_due_ns`` when to come again with not
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from adapters.feeds.aggregator import Aggregator
 from adapters.feeds.events import BarRefused, FeedEvent, FillWanted
@@ -15,6 +16,8 @@ from adapters.feeds.series import LiveSeries, SeriesRules, SeriesSpec
 from adapters.feeds.wire import BarUpdate, Event, Quote, Subscribed, Tick, VenueStatus
 from state.bars import Bar
 from state.units import DAY_NS, NEVER_NS
+
+_PRICES: Final = (Tick, Quote)
 
 
 class Intake:
@@ -58,10 +61,10 @@ class Intake:
         """Take what one frame said."""
         found: list[FeedEvent] = []
         for event in events:
-            if isinstance(event, Tick | Quote):
-                found += self._price(event, now_ns)
-            elif isinstance(event, BarUpdate):
+            if isinstance(event, BarUpdate):
                 found += self._bar(event, now_ns)
+            elif isinstance(event, _PRICES):
+                found += self._price(event, now_ns)
             elif isinstance(event, Subscribed):
                 self._listen(event.symbols or tuple(self._unheard), now_ns)
             elif isinstance(event, VenueStatus):

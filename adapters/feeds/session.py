@@ -239,7 +239,8 @@ class FeedSession:
     def _take(self, frame: bytes | str) -> None:
         """Take one frame: decode it, and hand over what comes of it."""
         now_ns = self._last_frame_ns = self._clock.now_ns()
-        self._keep(now_ns, frame)
+        if self._on_frame is not None:
+            self._keep(self._on_frame, now_ns, frame)
         try:
             events = self._codec.decode(frame)
         except Exception as error:
@@ -261,12 +262,12 @@ class FeedSession:
             if isinstance(event, Refused):
                 self._refused(event, now_ns)
 
-    def _keep(self, now_ns: int, frame: bytes | str) -> None:
+    def _keep(
+        self, on_frame: Callable[[int, bytes | str], None], now_ns: int, frame: bytes | str
+    ) -> None:
         """Show a frame to who keeps it; a record that cannot be written stops no bar."""
-        if self._on_frame is None:
-            return
         try:
-            self._on_frame(now_ns, frame)
+            on_frame(now_ns, frame)
         except FeedError as error:
             self._failed("RECORD_FAILED", str(error))
 

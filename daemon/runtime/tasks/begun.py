@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ class Begun(Generic[_T]):
         self._coroutine = coroutine
         self._error: BaseException | None = None
         self._waits: Any = None
-        self.value = cast("_T", None)
+        self.value: _T
         """What it returned, once it is done."""
         self.is_done = False
         """Whether it came to its end without waiting."""
