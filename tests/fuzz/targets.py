@@ -40,6 +40,9 @@ FIELDS: Final = Fields(
     bars="data", open_time="t", open="p.0", high="p.1", low="p.2", close="p.3", volume="v.d",
     symbol="m", closed="x",
 )  # fmt: skip
+FLAT: Final = Fields(
+    open_time="t", open="o", high="h", low="l", close="c", volume="v", symbol="m", closed="x"
+)
 
 SYMBOLS: Final = ("BTCUSD", "EURUSD")
 NAMES: Final = dict(zip(SYMBOLS, ("BTCUSDT", "EURUSDT"), strict=True))
@@ -50,6 +53,7 @@ CODECS: Final[dict[str, Callable[[bytes | str], Sequence[Event]]]] = {
     "twelvedata": TwelveDataCodec(NAMES, "mid").decode,
     "oanda": OandaCodec(NAMES).decode,
     "generic": GenericCodec(NAMES, FIELDS, interval_ns=MINUTE_NS, side="mid").decode,
+    "generic_flat": GenericCodec(NAMES, FLAT, interval_ns=MINUTE_NS, side="mid").decode,
 }
 HISTORIES: Final[dict[str, History]] = {
     "binance_history": BinanceHistory(NAMES),
