@@ -171,6 +171,7 @@ class Live:
         )
         reason = ""
         try:
+            await asyncio.to_thread(check_home, self.home)
             if self._settings.feed.is_live:
                 self._line = await open_line(
                     self._settings, self.home, self._clock, self._options.chance, self._options.say
@@ -195,7 +196,6 @@ class Live:
     def _bring_up(self) -> None:
         """Recover, wire what tells the status, and say what was found."""
         options, settings = self._options, self._settings
-        check_home(self.home)
         for line in repair_lines(self.home):
             options.say(line)
         hooks = Hooks(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.feeds.backoff import Chance
 from adapters.feeds.recorder import Recorder
+from adapters.feeds.recording import segments
 from adapters.feeds.session import FeedSession
 from adapters.ports import Clock
 from config.settings import Settings
@@ -116,18 +117,23 @@ async def open_line(
 ) -> LiveLine:
     """Open the recording, and warm a new portfolio up; the line itself is opened later.
 
+    Call it after ``check_home``: bars without a database are then those of a warm-up that did not
+    come to its end, and it is begun anew.
+
     Raises:
         ConfigError: the source, a secret or a symbol cannot be used.
-        FeedError: the recording is damaged, or bars without their journal lie there.
+        FeedError: the recording is damaged, or cannot be written.
     """
     parts = feed_parts(settings, os.environ)
     folder = home / FOLDER
     is_new = not (home / DATABASE).exists()
-    if is_new and any(folder.glob("bars-*.jsonl")):
-        raise FeedError(
-            f"{folder} holds a recording and there is no {DATABASE} beside it: restore the database"
-            " from a backup, or move the folder away to begin anew"
-        )
+    if is_new and folder.is_dir() and (left := segments(folder)):
+        try:
+            for path in left:
+                path.unlink()
+        except OSError as problem:
+            raise FeedError(f"{folder}: {problem.strerror}; nothing was begun") from problem
+        say("the warm-up of an earlier start did not come to its end: begun anew")
     recorder = Recorder(folder, is_durable=False)
     if recorder.repaired:
         say(recorder.repaired)

@@ -23,6 +23,7 @@ from state.entries import Entry
 from state.errors import FoliodError
 from state.journal import read
 from tests.fakes.bar_socket import BarSocket, FastClock
+from tests.fakes.oanda_venue import OandaVenue
 
 _E = TypeVar("_E", bound=Entry)
 
@@ -188,7 +189,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def daemon(settings: Settings, folder: Path, socket: BarSocket) -> AsyncIterator[Watched]:
+async def daemon(
+    settings: Settings, folder: Path, socket: BarSocket | OandaVenue
+) -> AsyncIterator[Watched]:
     """Run a daemon while the block runs, and end it in order."""
     watched = Watched(settings, folder, socket.clock)
     try:

@@ -13,6 +13,7 @@ from typing import Final
 from daemon.runtime.dated_lines import cut_torn_line
 from daemon.runtime.events_file import STEM as EVENTS
 from daemon.runtime.recorded import FOLDER as RECORDED
+from daemon.runtime.recorded import tells_of_trading
 from daemon.runtime.run_folder import DATABASE, MANIFEST
 from daemon.runtime.status_file import STEM as STATUS
 from daemon.runtime.status_lines import dated_files, last_status
@@ -37,12 +38,12 @@ def check_home(home: Path) -> None:
     path = home / DATABASE
     traces = [name for name in (MANIFEST, LOGS) if (home / name).exists()]
     traces += [BACKUPS] if backups(home / BACKUPS) else []
-    traces += [RECORDED] if any((home / RECORDED).glob("bars-*.jsonl")) else []
     if not traces and path.with_name(f"{DATABASE}-journal").exists():
         return  # its first page was being written: SQLite takes that back when it is opened
     if found := _unbegun(path):
+        traces += [RECORDED] if tells_of_trading(home / RECORDED) else []
         if not traces:
-            return  # a new one, or one whose first start ended while it made the tables
+            return  # a new one, or one whose first start ended in its warm-up or made the tables
         raise damaged(path, f"{found}, while {', '.join(traces)} tell of a portfolio at work")
     known = last_status(home)
     seq = last_seq(path)

@@ -13,11 +13,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from adapters.feeds.events import LIVE
 from adapters.feeds.files.spec import Refused
 from adapters.feeds.recording import RecordedBar, read_segments
 from daemon.runtime.instants import Instant
 from daemon.runtime.lane import Lane
 from state.bars import Bar
+from state.errors import FeedError
 
 FOLDER: Final = "recorded"
 """The folder of the recording, in the portfolio's."""
@@ -26,6 +28,16 @@ _RECENT: Final = 1500
 """A day of minutes."""
 
 _instant = attrgetter("at_ns")
+
+
+def tells_of_trading(folder: Path) -> bool:
+    """Whether a recording is more than the warm-up of a first start: a live bar, or damage."""
+    if not folder.is_dir():
+        return False
+    try:
+        return any(one.provenance == LIVE for one in read_segments(folder))
+    except (FeedError, OSError):
+        return True
 
 
 class RecordedBars:

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from adapters.feeds.events import FILLED, LIVE, REPLAYED, BarClosed
+from adapters.feeds.recorder import Recorder
 from daemon.runtime import surroundings
 from daemon.runtime.home import check_home, repair_lines
 from state import verify_fold
 from state.backup import backup
+from state.bars import Bar
 from state.errors import DamagedError, ExitCode, JournalError
 from state.journal import last_seq
+from state.units import MINUTE_NS
 from state.writer import Writer
 from tests.homes import write_home
 from tests.integration.journal_process import endless
@@ -283,6 +287,37 @@ def test_a_start_that_ended_while_it_made_the_database_is_begun_again(tmp_path: 
 
     assert surroundings.database(home / DATABASE).level == "ok"
     assert come_up(home) == 0
+
+
+@pytest.mark.parametrize("provenance", [FILLED, REPLAYED])
+def test_a_start_that_ended_in_its_warm_up_is_begun_again(tmp_path: Path, provenance: str) -> None:
+    """Nothing was decided from bars of the history, whole or torn: no entry can be missing."""
+    _record(tmp_path / "recorded", provenance, provenance)
+
+    check_home(tmp_path)
+    with open(next((tmp_path / "recorded").iterdir()), "ab") as file:
+        file.write(b'{"t":"bar"')
+    check_home(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_a_recording_of_live_bars_is_no_new_portfolio(tmp_path: Path, *, damage: bool) -> None:
+    """Control: one bar that came over a line is enough; so is a recording that cannot be read."""
+    _record(tmp_path / "recorded", FILLED, FILLED if damage else LIVE)
+    if damage:
+        path = next((tmp_path / "recorded").iterdir())
+        path.write_bytes(path.read_bytes().replace(b"1.1", b"1.2"))
+
+    with pytest.raises(DamagedError, match="it is missing, while recorded tell"):
+        check_home(tmp_path)
+
+
+def _record(folder: Path, *provenances: str) -> None:
+    with Recorder(folder, is_durable=False) as recorder:
+        for number, provenance in enumerate(provenances):
+            at_ns = number * MINUTE_NS
+            bar = Bar(at_ns, at_ns + MINUTE_NS, 1.1, 1.1, 1.1, 1.1)
+            recorder.add(BarClosed("EURUSD", MINUTE_NS, bar, provenance, bar.close_ns))
 
 
 @pytest.mark.parametrize("trace", ["run.json", "logs", "recorded/bars-2024-01-30.jsonl"])

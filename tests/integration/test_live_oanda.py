@@ -1,0 +1,167 @@
+"""The whole daemon on a price stream as OANDA documents it: quotes over chunked HTTP become bars,
+silence behind heartbeats is silence, and what was missed comes from the candles (F2-F7, R5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.feeds.events import FILLED, LIVE, BarClosed
+from adapters.feeds.recorder import Recorder
+from config.load import load
+from config.settings import Settings
+from daemon.runtime.recorded import FOLDER
+from state.entries import Decided, Filled, HaltCleared, HaltSet
+from state.units import MINUTE_NS
+from tests.fakes.bar_socket import BEGIN_NS, SYMBOLS, FastClock, bar_of
+from tests.fakes.oanda_venue import (
+    ACCOUNT,
+    TOKEN,
+    OandaVenue,
+    quotes,
+    quotes_then_beats,
+    shuts,
+)
+from tests.integration.test_live_feed import check_decided_again
+from tests.live_homes import CONFIG, STRATEGY, Watched, daemon, recorded
+
+FEED = """
+[feed.oanda]
+account = "{account}"
+url = "{url}"
+rest_url = "{url}"
+"""
+WARM = 5
+
+
+def oanda_settings(folder: Path, venue: OandaVenue, feed: str = "") -> Settings:
+    """Write the configuration of a daemon on the stream and return its settings."""
+    (folder / "busy.py").write_text(STRATEGY)
+    text = CONFIG.format(url="", feed=feed)
+    text = text[: text.index("[feed.generic]")].replace('"generic"', '"oanda"')
+    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {WARM}")
+    path = folder / "foliod.toml"
+    path.write_text(text + FEED.format(account=ACCOUNT, url=venue.url))
+    return load([path], {})
+
+
+def check_bars(home: Path, symbol: str) -> list[str]:
+    """Hold a symbol's recording to the prices of the venue: every minute, from the warm-up to the
+    end, once and in order; return where each bar came from."""
+    rows = [one for one in recorded(home) if one.symbol == symbol]
+    found = [(one.bar.open_ns - BEGIN_NS) // MINUTE_NS for one in rows]
+    assert found == list(range(found[0], found[0] + len(found)))
+    assert found[0] <= -WARM
+    for minute, one in zip(found, rows, strict=True):
+        true = bar_of(symbol, minute)
+        prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)
+        assert prices == pytest.approx((true.open, true.high, true.low, true.close), abs=1e-9)
+    return [one.provenance for one in rows]
+
+
+def check_no_token(found: Watched, folder: Path) -> None:
+    """SEC-1: the token stands in no file and no line of the log."""
+    assert TOKEN not in repr(found.log) + repr(found.said)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert TOKEN.encode() not in path.read_bytes(), path
+
+
+async def test_a_stream_of_quotes_is_traded_through_silence_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heartbeats prove nothing: both symbols go stale, their entries are denied, the line is opened
+    anew, the minutes between come from the candles, and trading goes on."""
+    monkeypatch.setenv("FOLIOD_SECRET_OANDA_TOKEN", TOKEN)
+    venue = OandaVenue(FastClock(), quotes_then_beats(3), quotes)
+    async with venue.open():
+        settings = oanda_settings(tmp_path, venue, "silent_after_s = 100.0\nrecord_frames = true")
+        async with daemon(settings, tmp_path, venue) as found:
+            await found.wait_until(lambda: len(found.of(HaltSet)) == 2)
+            await found.wait_until(lambda: venue.lines == 2)
+            await found.wait_until(lambda: len(found.of(HaltCleared)) == 2)
+            entries = len([one for one in found.of(Filled) if one.leg == "entry"])
+            await found.wait_until(
+                lambda: len([one for one in found.of(Filled) if one.leg == "entry"]) > entries
+            )
+
+    assert {one.name for one in found.of(HaltSet)} == {f"stale/{one}" for one in SYMBOLS}
+    lost = [one for one in found.log if one["event"] == "feed lost"]
+    assert [one["code"] for one in lost] == ["LINE_SILENT"]
+    for symbol in SYMBOLS:
+        came = check_bars(found.home, symbol)
+        assert came[:WARM] == [FILLED] * WARM, "the warm-up is history"
+        assert came[WARM:].count(LIVE) >= 4
+        assert FILLED in came[came.index(LIVE) :], "so are the minutes without a price"
+    assert all("/v3/instruments/" in one for one in venue.asked)
+    check_no_token(found, tmp_path)
+    await check_decided_again(found.home, settings)
+
+
+async def test_a_first_start_that_ended_in_its_warm_up_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REC-1: bars of the history without a database are no portfolio; told, and warmed up anew."""
+    monkeypatch.setenv("FOLIOD_SECRET_OANDA_TOKEN", TOKEN)
+    venue = OandaVenue(FastClock(), quotes)
+    async with venue.open():
+        settings = oanda_settings(tmp_path, venue)
+        home = settings.portfolio.data_dir / settings.portfolio.id
+        with Recorder(home / FOLDER, is_durable=False) as recorder:
+            old = bar_of("EURUSD", -WARM - 300)
+            recorder.add(BarClosed("EURUSD", MINUTE_NS, old, FILLED, old.close_ns))
+        async with daemon(settings, tmp_path, venue) as found:
+            await found.wait_until(lambda: any(one.leg == "entry" for one in found.of(Filled)))
+
+    assert "the warm-up of an earlier start did not come to its end: begun anew" in found.said
+    for symbol in SYMBOLS:
+        assert check_bars(found.home, symbol)[:WARM] == [FILLED] * WARM
+    await check_decided_again(found.home, settings)
+
+
+async def test_a_symbol_without_orders_is_halted_for_as_long_as_its_quotes_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R5: not a minute longer, and its neighbour trades on."""
+    monkeypatch.setenv("FOLIOD_SECRET_OANDA_TOKEN", TOKEN)
+    venue = OandaVenue(FastClock(), shuts(2, 3))
+    async with venue.open():
+        settings = oanda_settings(tmp_path, venue)
+        async with daemon(settings, tmp_path, venue) as found:
+            await found.wait_until(lambda: bool(found.of(HaltCleared)))
+            await found.wait_until(
+                lambda: any(
+                    isinstance(one, Decided) and (one.symbol, one.outcome) == ("EURUSD", "ACCEPTED")
+                    for one in found.journal()[found.journal().index(found.of(HaltCleared)[-1]) :]
+                )
+            )
+
+    halted = [one for one in found.of(HaltSet) if one.name.startswith("venue/")]
+    assert [(one.name, one.code) for one in halted] == [("venue/EURUSD", "VENUE_CLOSED")]
+    entries = found.journal()
+    cleared = next(one for one in found.of(HaltCleared) if one.name == "venue/EURUSD")
+    during = entries[entries.index(halted[0]) : entries.index(cleared)]
+    asked = [one for one in during if isinstance(one, Decided)]
+    assert {one.outcome for one in asked if one.symbol == "EURUSD"} == {"HALTED"}
+    assert "ACCEPTED" in {one.outcome for one in asked if one.symbol == "GBPUSD"}
+    check_no_token(found, tmp_path)
+
+
+async def test_a_token_that_is_not_let_in_halts_and_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F3, SEC-1: one try, a halt, the venue's words in the log without the token."""
+    wrong = "wr0ng-t0k3n-of-a-test"
+    monkeypatch.setenv("FOLIOD_SECRET_OANDA_TOKEN", wrong)
+    venue = OandaVenue(FastClock(), quotes)
+    async with venue.open():
+        settings = oanda_settings(tmp_path, venue)
+        async with daemon(settings, tmp_path, venue) as found:
+            await found.wait_until(lambda: bool(found.of(HaltSet)))
+
+    assert [(one.name, one.code) for one in found.of(HaltSet)] == [("refused", "VENUE_REFUSED")]
+    assert venue.lines == 0
+    said = repr(found.log) + repr(found.said)
+    assert "401" in said
+    assert wrong not in said
