@@ -235,7 +235,7 @@ class StrategySettings(Section):
         if kind not in installed:
             known = installed | set(BUILT_IN)
             raise refuse(
-                f"no such strategy{did_you_mean(kind, known)} known: {', '.join(sorted(known))}; "
+                f"no such strategy (known: {', '.join(sorted(known))}){did_you_mean(kind, known)}; "
                 f'one of your own: "path/to/file.py:Class"'
             )
         return kind

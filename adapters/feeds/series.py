@@ -114,7 +114,9 @@ class LiveSeries:
         bar = self._moved(bar)
         answer = self.policy.refuse("INCOMPLETE", "the line was not up for the whole interval")
         last = self.policy.last
-        self._ask(bar.open_ns if last is None else last.close_ns, bar.close_ns, now_ns)
+        if self._ask(bar.open_ns if last is None else last.close_ns, bar.close_ns, now_ns):
+            # Prices flow, and the history may have the bar in a moment: no silence before that.
+            self.due_ns = max(self.due_ns, now_ns + self._grace_ns)
         return [BarRefused(self.symbol, self._interval_ns, bar, answer.code, answer.text)]
 
     def on_time(self, now_ns: int) -> list[FeedEvent]:

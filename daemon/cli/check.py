@@ -97,4 +97,6 @@ def _wrapped(label: str, text: str) -> Iterator[str]:
     width = _WIDTH - _LEVEL - _WHAT
     parts = textwrap.wrap(plain(text), width, break_on_hyphens=False, break_long_words=False)
     for place, part in enumerate(parts or [""]):
-        yield f"{label if place == 0 else '':<{_LEVEL + _WHAT}}{part}"
+        beside = label if place == 0 else ""
+        beside += " " * (len(beside.rstrip()) >= _LEVEL + _WHAT)  # a long name touches no finding
+        yield f"{beside:<{_LEVEL + _WHAT}}{part}"

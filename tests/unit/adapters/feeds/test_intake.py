@@ -156,10 +156,29 @@ def test_a_lost_line_leaves_no_untrue_bar_and_history_fills_it() -> None:
     filled = feed.fill(wanted, [minute(0), minute(1), minute(2)], at(181))
 
     assert bars(found) == [(0, LIVE)]
-    assert kinds(torn) == ["BarRefused", "Stale"]
+    assert kinds(torn) == ["BarRefused"], "prices flow: not stale before the history could answer"
     assert (wanted.from_ns, wanted.to_ns) == (at(60), at(120))
     assert bars(filled) == [(1, FILLED), (2, LIVE)]
-    assert kinds(filled)[-1] == "Flowing"
+    assert kinds(filled)[-1] == "Flowing", "the history took a minute"
+
+
+def test_a_torn_bar_makes_stale_when_the_history_does_not_answer_within_a_grace() -> None:
+    """F4: nor is silence put off where there is no history, or more than once for a bar."""
+    alone, asked = intake(start=30), intake(history=True, start=30)
+    for feed in (alone, asked):
+        tick(feed, 40)
+    torn_ns = at(60) + GRACE_NS
+
+    assert kinds(alone.on_time(torn_ns)) == ["BarRefused"]
+    assert kinds(alone.on_time(at(120) + GRACE_NS)) == ["Stale"]
+    assert kinds(asked.on_time(torn_ns)) == ["BarRefused"]
+    assert bars(asked.fill(asked.wanted()[0], [minute(0)], at(61))) == [(0, FILLED)]
+    tick(asked, 70)
+    asked.lost(at(80))
+    tick(asked, 90)
+    assert kinds(asked.on_time(at(120) + GRACE_NS)) == ["BarRefused"]
+    assert kinds(asked.on_time(at(120) + 2 * GRACE_NS - 1)) == []
+    assert kinds(asked.on_time(at(120) + 2 * GRACE_NS)) == ["Stale"]
 
 
 def test_a_gap_is_said_filled_and_what_waited_follows_in_order() -> None:

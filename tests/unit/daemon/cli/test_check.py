@@ -12,7 +12,7 @@ import pytest
 
 from config.load import load
 from daemon import checks
-from daemon.cli.check import findings
+from daemon.cli.check import findings, lines
 from daemon.cli.options import Options
 from daemon.runtime import machine, ownership
 from daemon.runtime.machine import MIB, Finding
@@ -343,3 +343,20 @@ def test_the_daemons_database_is_looked_at_as_its_start_will(home: Path) -> None
     (gone,) = (one for one in look(home) if one.what == "database")
     assert (gone.level, "it is missing" in gone.found) == ("fail", True)
     assert "recovery.md" in gone.remedy
+
+
+def test_a_long_name_and_what_was_found_do_not_run_together() -> None:
+    """And short ones stand in columns, their remedies below what was found."""
+    found = [
+        Finding("ok", "disk", "there"),
+        Finding("ok", "reach feed oanda: history", "its host answers"),
+        Finding("warn", "clock", "is late", "set it"),
+    ]
+
+    assert list(lines(found)) == [
+        "ok    disk                there",
+        "ok    reach feed oanda: history its host answers",
+        "warn  clock               is late",
+        "                          -> set it",
+        "2 ok, 1 warned of, 0 failed",
+    ]
