@@ -161,6 +161,20 @@ def _notifications(ground: Ground, known: Secrets) -> Iterator[Finding]:
 # Bars ---------------------------------------------------------------------------------------------
 
 
+def _absent(ground: Ground, what: str, path: Path) -> Finding:
+    """Say that a bar file is not there: a start on a live feed refuses to warm up without it."""
+    said, settings = f"{path} is not there yet", ground.settings
+    home = ground.data_dir / settings.portfolio.id
+    if settings.feed.is_live and settings.feed.warm_up_bars and not (home / DATABASE).exists():
+        remedy = (
+            "put it there, or take its [[bars]] table away: a new portfolio is warmed up with the"
+            " files that are configured, then with the history of its source"
+        )
+        return _fail(what, said, remedy)
+    remedy = "put it there before `foliod replay`; `foliod bars FILE` says what a file is"
+    return Finding("warn", what, said, remedy)
+
+
 def _files(ground: Ground, bars: _Bars) -> Iterator[Finding]:
     needed = intervals_of(ground.settings)
     pairs = set(ground.settings.conversion.pairs.values())
@@ -168,8 +182,7 @@ def _files(ground: Ground, bars: _Bars) -> Iterator[Finding]:
         what = f"bars {one.symbol}"
         if not one.path.exists():
             bars.absent.add(one.symbol)
-            remedy = "put it there before `foliod replay`; `foliod bars FILE` says what a file is"
-            yield Finding("warn", what, f"{one.path} is not there yet", remedy)
+            yield _absent(ground, what, one.path)
             continue
         try:
             source = open_bars(spec_of(ground.settings, one))

@@ -28,7 +28,7 @@ from adapters.systemd import Service
 from config.settings import Settings
 from daemon.beside import Beside
 from daemon.control import Answer, ControlServer, Request
-from daemon.core.status import Alert
+from daemon.core.status import FILES, Alert
 from daemon.core.status_board import StatusBoard
 from daemon.core.status_inputs import StatusInputs
 from daemon.feeding import FileFeed, LiveFeed, Make
@@ -213,7 +213,7 @@ class Live:
         self._trading = self._at_work = trading
         core = trading.core
         facts = run_facts(
-            settings, mode=MODE, source=live.source if live else "files", since_ns=trading.now_ns
+            settings, mode=MODE, source=live.source if live else FILES, since_ns=trading.now_ns
         )
         open_pnl = core.desk.valuation.open_pnl
         self._status = StatusTeller(
@@ -473,7 +473,8 @@ class Live:
     def _look(self, inputs: StatusInputs) -> None:
         """Fill in what the status says beside the portfolio."""
         trading = self._at_work
-        inputs.last_bar_ns, inputs.bars = trading.now_ns, trading.bars
+        has_bar = bool(trading.bars) or trading.found
+        inputs.last_bar_ns, inputs.bars = trading.now_ns if has_bar else 0, trading.bars
         inputs.loop_lag_ms_p99 = self._pulse.lag_ms_p99
         inputs.queue_max = max(one.most for one in (self._desk, self._broker.work))
         if self._line is not None:

@@ -26,6 +26,7 @@ from adapters.feeds.resample import interval_text
 from adapters.ports import Clock
 from config.fingerprint import fingerprint
 from config.settings import Settings
+from daemon.core.status import FILES
 from daemon.core.status_board import StatusBoard
 from daemon.runtime.bar_files import BarFiles
 from daemon.runtime.consumed import Consumed
@@ -261,7 +262,7 @@ class Replay:
         """Open the portfolio at the open of the first bar that is not warm-up."""
         settings, core = self._settings, self._core
         self._first_ns = max(int(first.open_ns[0]), self.options.from_ns)
-        facts = run_facts(settings, mode="replay", source="files", since_ns=self._first_ns)
+        facts = run_facts(settings, mode="replay", source=FILES, since_ns=self._first_ns)
         open_pnl = core.desk.valuation.open_pnl
         board = StatusBoard(facts, core.engine_facts, core.market, open_pnl, core.pace)
         self._views = views = RunViews(

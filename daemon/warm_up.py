@@ -65,7 +65,13 @@ def _from_files(
     needed: dict[str, set[int]] = {}
     for symbol, interval_ns in found:
         needed.setdefault(symbol, set()).add(interval_ns)
-    files = BarFiles(settings, needed, is_whole=False)
+    try:
+        files = BarFiles(settings, needed, is_whole=False)
+    except FeedError as error:
+        raise FeedError(
+            f"{error}\na new portfolio is warmed up with these files: mend them, or take their"
+            " [[bars]] tables away, and it is warmed up with the history of its source alone"
+        ) from error
     for problem in files.problems:
         say(f"warm-up without a file: {problem}")
     for feed in files.feeds():

@@ -19,7 +19,7 @@ from daemon.cli.options import Options, pass_options
 from daemon.cli.runs import folder_of
 from daemon.cli.table import Cell, lines
 from daemon.core.plain import plain
-from daemon.core.status import StatusObject
+from daemon.core.status import FILES, StatusObject
 from daemon.runtime.health import Trouble, trouble
 from daemon.runtime.run_folder import DATABASE, Manifest
 from daemon.runtime.run_index import RunMissing, manifest_of
@@ -198,10 +198,17 @@ def _figures(now: StatusObject, age_s: float | None) -> list[str]:
         ),
         *_field(
             "feed",
-            f"{now.source}: last bar {now.feed.last_bar or '-'}, {now.feed.bars} bars, "
-            f"{now.feed.refused} refused",
+            f"{now.source}: {_line(now) if told else ''}last bar {now.feed.last_bar or '-'}, "
+            f"{now.feed.bars} bars, {now.feed.refused} refused",
         ),
     ]
+
+
+def _line(now: StatusObject) -> str:
+    """Say that no price comes over a live source's line; nothing when some do."""
+    if now.source == FILES or now.ws.connected:
+        return ""
+    return f"NOT CONNECTED, {now.ws.errors} errors since the start, "
 
 
 def _windows(now: StatusObject) -> str:

@@ -16,6 +16,8 @@ import msgspec
 from state.units import EPOCH_ORDINAL, NEVER_NS, SECOND_NS, day_text
 
 SCHEMA: Final = 1
+FILES: Final = "files"
+"""The source where bars come from files; any other is live."""
 _DAY_S: Final = 86_400
 STATES: Final = ("starting", "ready", "trading", "idle", "halted", "killed", "stopping")
 

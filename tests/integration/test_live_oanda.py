@@ -11,6 +11,7 @@ from adapters.feeds.events import FILLED, LIVE, BarClosed
 from adapters.feeds.recorder import Recorder
 from config.load import load
 from config.settings import Settings
+from daemon.cli.status import look, text
 from daemon.runtime.recorded import FOLDER
 from state.entries import Decided, Filled, HaltCleared, HaltSet
 from state.units import MINUTE_NS
@@ -160,7 +161,10 @@ async def test_a_token_that_is_not_let_in_halts_and_is_never_shown(
         settings = oanda_settings(tmp_path, venue)
         async with daemon(settings, tmp_path, venue) as found:
             await found.wait_until(lambda: bool(found.of(HaltSet)))
+            await found.wait_until(lambda: found.status().ws.errors > 0)
+            screen = "\n".join(text(await look(found.home)))
 
+    assert "oanda: NOT CONNECTED, 1 errors since the start, last bar" in " ".join(screen.split())
     assert [(one.name, one.code) for one in found.of(HaltSet)] == [("refused", "VENUE_REFUSED")]
     assert venue.lines == 0
     said = repr(found.log) + repr(found.said)

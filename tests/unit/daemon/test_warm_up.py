@@ -133,5 +133,7 @@ async def test_a_file_that_cannot_be_read_stops_the_start(tmp_path: Path) -> Non
     given = settings(tmp_path, "EURUSD")
     (tmp_path / "EURUSD.csv").unlink()
 
-    with pytest.raises(FeedError, match=r"EURUSD\.csv"):
+    with pytest.raises(
+        FeedError, match=r"EURUSD\.csv: there is no such file\n.*take their \[\[bars"
+    ):
         await warmed(tmp_path, given)

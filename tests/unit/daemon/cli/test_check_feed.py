@@ -13,6 +13,8 @@ from daemon.cli.main import run as run_command
 from daemon.runtime.machine import Finding
 from state.errors import ExitCode
 from state.units import SECOND_NS
+from tests.homes import write_home
+from tests.run_folders import beginning
 
 NOON_NS = 1_772_625_600 * SECOND_NS
 """2026-03-04T12:00:00Z, a Wednesday."""
@@ -73,6 +75,20 @@ def test_a_feed_needs_no_bar_files(tmp_path: Path) -> None:
     assert found["feed"].found.startswith("finnhub at wss://ws.finnhub.io")
     assert "bars of 1m, its history fills gaps" in found["feed"].found
     assert found["feed EURUSD"].found == "5m; open until 2026-03-06T22:00:00Z"
+
+
+def test_a_bar_file_that_is_not_there_stops_a_new_portfolio_and_no_other(tmp_path: Path) -> None:
+    """F7: as the start does; one that has begun needs no warm-up."""
+    feed = FINNHUB + '[[bars]]\nsymbol = "EURUSD"\npath = "old.csv"\nprice = "mid"\n'
+    environ = {"FOLIOD_SECRET_FINNHUB_KEY": KEY}
+    found = look(tmp_path, feed, environ)["bars EURUSD"]
+    home = tmp_path / "var" / "live"
+    write_home(home, beginning())
+    begun = look(tmp_path, feed, environ)["bars EURUSD"]
+
+    assert found.level == "fail"
+    assert "take its [[bars]] table away" in found.remedy
+    assert begun.level == "warn"
 
 
 def test_a_missing_secret_is_said_once(tmp_path: Path) -> None:
