@@ -23,6 +23,7 @@ from state.entries import Entry
 from state.errors import FoliodError
 from state.journal import read
 from tests.fakes.bar_socket import BarSocket, FastClock
+from tests.fakes.binance_venue import BinanceVenue
 from tests.fakes.oanda_venue import OandaVenue
 
 _E = TypeVar("_E", bound=Entry)
@@ -190,7 +191,7 @@ class Watched:
 
 @asynccontextmanager
 async def daemon(
-    settings: Settings, folder: Path, socket: BarSocket | OandaVenue
+    settings: Settings, folder: Path, socket: BarSocket | OandaVenue | BinanceVenue
 ) -> AsyncIterator[Watched]:
     """Run a daemon while the block runs, and end it in order."""
     watched = Watched(settings, folder, socket.clock)

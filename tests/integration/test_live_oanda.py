@@ -53,7 +53,7 @@ def check_bars(home: Path, symbol: str) -> list[str]:
     rows = [one for one in recorded(home) if one.symbol == symbol]
     found = [(one.bar.open_ns - BEGIN_NS) // MINUTE_NS for one in rows]
     assert found == list(range(found[0], found[0] + len(found)))
-    assert found[0] <= -WARM
+    assert found[0] < 0
     for minute, one in zip(found, rows, strict=True):
         true = bar_of(symbol, minute)
         prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)

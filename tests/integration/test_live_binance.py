@@ -1,0 +1,74 @@
+"""The whole daemon on klines as Binance documents them: warmed up by REST, traded, cut off, and the
+minutes between taken from the history (F2-F7)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.feeds.events import FILLED, LIVE
+from config.load import load
+from config.settings import Settings
+from state.entries import BarsRefused, Filled, HaltCleared, HaltSet
+from state.units import MINUTE_NS
+from tests.fakes.bar_socket import BEGIN_NS, SYMBOLS, FastClock, bar_of
+from tests.fakes.binance_venue import BinanceVenue
+from tests.integration.test_live_feed import check_decided_again
+from tests.live_homes import CONFIG, STRATEGY, daemon, recorded
+
+FEED = """
+[feed.symbols]
+EURUSD = "EURUSDT"
+GBPUSD = "GBPUSDT"
+
+[feed.binance]
+url = "ws://{address}"
+rest_url = "http://{address}"
+"""
+WARM = 30
+
+
+def binance_settings(folder: Path, venue: BinanceVenue) -> Settings:
+    """Write the configuration of a daemon on the venue and return its settings."""
+    (folder / "busy.py").write_text(STRATEGY)
+    text = CONFIG.format(url="", feed="")
+    text = text[: text.index("[feed.generic]")].replace('"generic"', '"binance"')
+    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {WARM}")
+    path = folder / "foliod.toml"
+    path.write_text(text + FEED.format(address=venue.url))
+    return load([path], {})
+
+
+async def test_klines_are_traded_and_a_lost_line_leaves_no_hole(tmp_path: Path) -> None:
+    """FEED-3, F7: every minute from the warm-up to the end is recorded once, in order and true;
+    forming klines decide nothing; what is decided is decided again from the recording."""
+    venue = BinanceVenue(FastClock(), 3)
+    async with venue.open():
+        settings = binance_settings(tmp_path, venue)
+        async with daemon(settings, tmp_path, venue) as found:
+            await found.wait_until(lambda: len(found.of(HaltSet)) == 2)
+            venue.door.set()
+            await found.wait_until(lambda: len(found.of(HaltCleared)) == 2, 40)
+            rows = len(recorded(found.home))
+            await found.wait_until(lambda: len(recorded(found.home)) >= rows + 4)
+            status = found.status()
+
+    assert sorted(one.name for one in found.of(HaltSet)) == [f"stale/{one}" for one in SYMBOLS]
+    assert status.ws.connected
+    assert any(one.leg == "entry" for one in found.of(Filled))
+    assert found.of(BarsRefused) == []
+    for symbol in SYMBOLS:
+        bars = [one for one in recorded(found.home) if one.symbol == symbol]
+        first = (bars[0].bar.open_ns - BEGIN_NS) // MINUTE_NS
+        assert first < 0
+        for number, one in enumerate(bars):
+            true = bar_of(symbol, first + number)
+            assert one.bar.open_ns == true.open_ns, "no minute is missing or comes twice"
+            prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)
+            assert prices == pytest.approx((true.open, true.high, true.low, true.close), abs=1e-9)
+        came = [one.provenance for one in bars]
+        assert came[:WARM] == [FILLED] * WARM
+        assert FILLED in came[came.index(LIVE) :]
+        assert came.count(LIVE) >= 4
+    await check_decided_again(found.home, settings)
