@@ -25,6 +25,7 @@ from state.journal import read
 from tests.fakes.bar_socket import BarSocket, FastClock
 from tests.fakes.binance_venue import BinanceVenue
 from tests.fakes.oanda_venue import OandaVenue
+from tests.fakes.tick_venue import TickVenue
 
 _E = TypeVar("_E", bound=Entry)
 
@@ -191,7 +192,7 @@ class Watched:
 
 @asynccontextmanager
 async def daemon(
-    settings: Settings, folder: Path, socket: BarSocket | OandaVenue | BinanceVenue
+    settings: Settings, folder: Path, socket: BarSocket | OandaVenue | BinanceVenue | TickVenue
 ) -> AsyncIterator[Watched]:
     """Run a daemon while the block runs, and end it in order."""
     watched = Watched(settings, folder, socket.clock)
@@ -204,3 +205,10 @@ async def daemon(
 def recorded(home: Path) -> list[RecordedBar]:
     """Return what the daemon in ``home`` recorded."""
     return list(read_segments(home / FOLDER))
+
+
+def check_hidden(secret: str, found: Watched, folder: Path) -> None:
+    """SEC-1: a secret stands in no file below a folder and in no line of a daemon's log."""
+    assert secret not in repr(found.log) + repr(found.said)
+    for path in folder.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path

@@ -103,7 +103,7 @@ class LiveSeries:
         if answer.gap is None:
             return self._accept(bar, LIVE, now_ns)
         found: list[FeedEvent] = [GapFound(self.symbol, self._interval_ns, answer.gap)]
-        if self._ask(answer.gap.from_ns, answer.gap.to_ns, now_ns):
+        if self._ask_at_once(answer.gap.from_ns, answer.gap.to_ns, now_ns):
             self._held.append(bar)
             return found
         text = "asked already" if self._rules.has_history else "the source has no history"
@@ -114,9 +114,7 @@ class LiveSeries:
         bar = self._moved(bar)
         answer = self.policy.refuse("INCOMPLETE", "the line was not up for the whole interval")
         last = self.policy.last
-        if self._ask(bar.open_ns if last is None else last.close_ns, bar.close_ns, now_ns):
-            # Prices flow, and the history may have the bar in a moment: no silence before that.
-            self.due_ns = max(self.due_ns, now_ns + self._grace_ns)
+        self._ask_at_once(bar.open_ns if last is None else last.close_ns, bar.close_ns, now_ns)
         return [BarRefused(self.symbol, self._interval_ns, bar, answer.code, answer.text)]
 
     def on_time(self, now_ns: int) -> list[FeedEvent]:
@@ -246,6 +244,16 @@ class LiveSeries:
         if self.policy.gap_before(ended_ns) is None:
             return False
         return self._ask(last.close_ns, ended_ns, now_ns)
+
+    def _ask_at_once(self, from_ns: int, to_ns: int, now_ns: int) -> bool:
+        """Ask for what a bar that came has before it, or lacks itself; whether it was asked.
+
+        Prices flow then, and the history may have it in a moment: no silence within a grace of it.
+        """
+        if not self._ask(from_ns, to_ns, now_ns):
+            return False
+        self.due_ns = max(self.due_ns, now_ns + self._grace_ns)
+        return True
 
     def _ask(self, from_ns: int, to_ns: int, now_ns: int) -> bool:
         """Ask the history once for bars up to ``to_ns``; whether it was asked."""

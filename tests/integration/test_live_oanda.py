@@ -25,7 +25,7 @@ from tests.fakes.oanda_venue import (
     shuts,
 )
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, Watched, daemon, recorded
+from tests.live_homes import CONFIG, STRATEGY, check_hidden, daemon, recorded
 
 FEED = """
 [feed.oanda]
@@ -61,14 +61,6 @@ def check_bars(home: Path, symbol: str) -> list[str]:
     return [one.provenance for one in rows]
 
 
-def check_no_token(found: Watched, folder: Path) -> None:
-    """SEC-1: the token stands in no file and no line of the log."""
-    assert TOKEN not in repr(found.log) + repr(found.said)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert TOKEN.encode() not in path.read_bytes(), path
-
-
 async def test_a_stream_of_quotes_is_traded_through_silence_and_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +89,7 @@ async def test_a_stream_of_quotes_is_traded_through_silence_and_back(
         assert came[WARM:].count(LIVE) >= 4
         assert FILLED in came[came.index(LIVE) :], "so are the minutes without a price"
     assert all("/v3/instruments/" in one for one in venue.asked)
-    check_no_token(found, tmp_path)
+    check_hidden(TOKEN, found, tmp_path)
     await check_decided_again(found.home, settings)
 
 
@@ -147,7 +139,7 @@ async def test_a_symbol_without_orders_is_halted_for_as_long_as_its_quotes_say_s
     asked = [one for one in during if isinstance(one, Decided)]
     assert {one.outcome for one in asked if one.symbol == "EURUSD"} == {"HALTED"}
     assert "ACCEPTED" in {one.outcome for one in asked if one.symbol == "GBPUSD"}
-    check_no_token(found, tmp_path)
+    check_hidden(TOKEN, found, tmp_path)
 
 
 async def test_a_token_that_is_not_let_in_halts_and_is_never_shown(

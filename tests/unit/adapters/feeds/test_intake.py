@@ -181,6 +181,17 @@ def test_a_torn_bar_makes_stale_when_the_history_does_not_answer_within_a_grace(
     assert kinds(asked.on_time(at(120) + 2 * GRACE_NS)) == ["Stale"]
 
 
+def test_a_bar_that_waits_for_what_is_before_it_is_no_silence_for_a_grace() -> None:
+    """F4: closed by the clock at the very instant at which the symbol would be stale."""
+    feed = intake(history=True, start=30, recent=(minute(-1),))
+    feed.take([Subscribed()], at(35))
+    tick(feed, 70)
+    found = feed.on_time(at(120) + GRACE_NS)
+
+    assert kinds(found) == ["GapFound"]
+    assert kinds(feed.on_time(at(120) + 2 * GRACE_NS)) == ["Stale"]
+
+
 def test_a_gap_is_said_filled_and_what_waited_follows_in_order() -> None:
     """FEED-3: bars that come while the history is asked for wait for it."""
     feed = intake(history=True)
