@@ -103,3 +103,35 @@ def test_test_modules_have_unique_names() -> None:
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
 
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+_BEGUN_ELSEWHERE = (
+    "daemon/live.py", "daemon/feeding.py", "daemon/trading.py", "daemon/operator.py",
+    "daemon/runtime/stepper.py", "daemon/runtime/dispatch.py", "daemon/runtime/recovery.py",
+    "daemon/runtime/session_day.py", "daemon/runtime/tasks/begun.py",
+    "daemon/runtime/tasks/broker.py", "daemon/runtime/tasks/disk.py",
+    "daemon/runtime/tasks/engines.py", "daemon/runtime/tasks/serial.py",
+)  # fmt: skip
+"""What router, desk and engines do, part of which runs in the task that brings it (ADR 11)."""
+_OF_THE_CURRENT_TASK = ("timeout", "timeout_at", "wait_for", "current_task")
+
+
+def _asks_for_its_task(text: str) -> list[int]:
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute) and node.attr in _OF_THE_CURRENT_TASK
+    ]
+
+
+@pytest.mark.parametrize("name", _BEGUN_ELSEWHERE)
+def test_work_that_begins_elsewhere_asks_for_no_time_limit(name: str) -> None:
+    """``asyncio.timeout`` would end the task that brought the work, or find none at all."""
+    assert _asks_for_its_task((ROOT / name).read_text(encoding="utf-8")) == []
+
+
+def test_a_time_limit_is_found() -> None:
+    """Control: the follower has one, in a task of its own."""
+    text = (ROOT / "daemon/runtime/tasks/follower.py").read_text(encoding="utf-8")
+
+    assert _asks_for_its_task(text)
