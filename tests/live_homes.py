@@ -11,6 +11,9 @@ from pathlib import Path
 from random import Random  # noqa: TID251 - seeded here
 from typing import Any, TypeVar
 
+import pytest
+
+from adapters.feeds.events import FILLED
 from adapters.feeds.recording import RecordedBar, read_segments
 from config.load import load
 from config.settings import Settings
@@ -22,7 +25,8 @@ from daemon.runtime.status_lines import last_status
 from state.entries import Entry
 from state.errors import FoliodError
 from state.journal import read
-from tests.fakes.bar_socket import BarSocket, FastClock
+from state.units import MINUTE_NS
+from tests.fakes.bar_socket import BEGIN_NS, BarSocket, FastClock, bar_of
 from tests.fakes.binance_venue import BinanceVenue
 from tests.fakes.oanda_venue import OandaVenue
 from tests.fakes.tick_venue import TickVenue
@@ -212,3 +216,19 @@ def check_hidden(secret: str, found: Watched, folder: Path) -> None:
     assert secret not in repr(found.log) + repr(found.said)
     for path in folder.rglob("*"):
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def check_whole(home: Path, symbol: str, warm: int) -> list[str]:
+    """FEED-3: every minute from the warm-up to the end is recorded once, in order, with the prices
+    that the venue told; return where the bars after the first ``warm`` came from."""
+    rows = [one for one in recorded(home) if one.symbol == symbol]
+    first = (rows[0].bar.open_ns - BEGIN_NS) // MINUTE_NS
+    assert first < 0
+    for number, one in enumerate(rows):
+        true = bar_of(symbol, first + number)
+        assert one.bar.open_ns == true.open_ns, "no minute is missing or comes twice"
+        prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)
+        assert prices == pytest.approx((true.open, true.high, true.low, true.close), abs=1e-9)
+    came = [one.provenance for one in rows]
+    assert came[:warm] == [FILLED] * warm, "the warm-up is history"
+    return came[warm:]

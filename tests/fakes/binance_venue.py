@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 
 from state.units import MINUTE_NS, SECOND_NS
 from tests.fakes.bar_socket import BEGIN_NS, SPEED, FastClock, bar_of
+from tests.fakes.listening import listening
 
 NAMES: Final = {"EURUSDT": "EURUSD", "GBPUSDT": "GBPUSD"}
 _MS: Final = 1_000_000
@@ -86,6 +87,7 @@ class BinanceVenue:
         return line
 
     async def _klines(self, request: web.Request) -> web.Response:
+        assert request.path == "/api/v3/klines"
         self.asked.append(request.path_qs)
         query, now_ns = request.query, self.clock.now_ns()
         rows: list[list[Any]] = []
@@ -101,17 +103,9 @@ class BinanceVenue:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[BinanceVenue]:
         """Listen on 127.0.0.1 while the block runs."""
-        app = web.Application()
-        app.router.add_get("/stream", self._stream)
-        app.router.add_get("/api/v3/klines", self._klines)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with listening(stream=self._stream, api=self._klines) as address:
+            self.url = address
             yield self
-        finally:
-            await runner.cleanup()
 
 
 _PARTS: Final = (("o", "open"), ("h", "high"), ("l", "low"), ("c", "close"))

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from state.units import MINUTE_NS, SECOND_NS, utc_text
 from tests.fakes.bar_socket import BEGIN_NS, SPEED, FastClock, bar_of
+from tests.fakes.listening import listening
 
 TOKEN: Final = "c4n4ry-t0k3n-of-a-test"
 ACCOUNT: Final = "101-004-1234567-001"
@@ -87,7 +88,7 @@ class OandaVenue:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise web.HTTPUnauthorized(text="Insufficient authorization to perform request.")
-        assert request.match_info["account"] == ACCOUNT
+        assert request.path == f"/v3/accounts/{ACCOUNT}/pricing/stream"
         assert sorted(request.query["instruments"].split(",")) == sorted(NAMES)
         script = self._scripts[min(self.lines, len(self._scripts) - 1)]
         self.lines += 1
@@ -106,7 +107,8 @@ class OandaVenue:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise web.HTTPUnauthorized(text="Insufficient authorization to perform request.")
         self.asked.append(request.path_qs)
-        name, now_ns = request.match_info["name"], self.clock.now_ns()
+        name, now_ns = request.path.split("/")[3], self.clock.now_ns()
+        assert request.path == f"/v3/instruments/{name}/candles"
         candles = []
         for minute in range(-600, (now_ns - BEGIN_NS) // MINUTE_NS + 1):
             bar = bar_of(NAMES[name], minute)
@@ -125,17 +127,9 @@ class OandaVenue:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[OandaVenue]:
         """Listen on 127.0.0.1 while the block runs."""
-        app = web.Application()
-        app.router.add_get("/v3/accounts/{account}/pricing/stream", self._stream)
-        app.router.add_get("/v3/instruments/{name}/candles", self._candles)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with listening(v3_accounts=self._stream, v3_instruments=self._candles) as address:
+            self.url = f"http://{address}"
             yield self
-        finally:
-            await runner.cleanup()
 
 
 async def quotes(venue: OandaVenue, stream: web.StreamResponse) -> None:

@@ -18,6 +18,7 @@ from aiohttp import web
 from state.bars import Bar
 from state.units import MINUTE_NS, SECOND_NS, utc_ns, utc_text
 from tests.fakes.bar_socket import BEGIN_NS, SPEED, FastClock, bar_of
+from tests.fakes.listening import listening
 
 KEY: Final = "c4n4ry-k3y-of-a-test"
 _PARTS: Final = ("open", "high", "low", "close")
@@ -196,13 +197,6 @@ class TickVenue:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[TickVenue]:
         """Listen on 127.0.0.1 while the block runs."""
-        app = web.Application()
-        app.router.add_get("/{rest:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.address = f"127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with listening(**{"": self._answer}) as address:
+            self.address = address
             yield self
-        finally:
-            await runner.cleanup()

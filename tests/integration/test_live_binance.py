@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from adapters.feeds.events import FILLED, LIVE
 from config.load import load
 from config.settings import Settings
 from state.entries import BarsRefused, Filled, HaltCleared, HaltSet
-from state.units import MINUTE_NS
-from tests.fakes.bar_socket import BEGIN_NS, SYMBOLS, FastClock, bar_of
+from tests.fakes.bar_socket import SYMBOLS, FastClock
 from tests.fakes.binance_venue import BinanceVenue
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, daemon, recorded
+from tests.live_homes import CONFIG, STRATEGY, check_whole, daemon, recorded
 
 FEED = """
 [feed.symbols]
@@ -59,16 +56,7 @@ async def test_klines_are_traded_and_a_lost_line_leaves_no_hole(tmp_path: Path) 
     assert any(one.leg == "entry" for one in found.of(Filled))
     assert found.of(BarsRefused) == []
     for symbol in SYMBOLS:
-        bars = [one for one in recorded(found.home) if one.symbol == symbol]
-        first = (bars[0].bar.open_ns - BEGIN_NS) // MINUTE_NS
-        assert first < 0
-        for number, one in enumerate(bars):
-            true = bar_of(symbol, first + number)
-            assert one.bar.open_ns == true.open_ns, "no minute is missing or comes twice"
-            prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)
-            assert prices == pytest.approx((true.open, true.high, true.low, true.close), abs=1e-9)
-        came = [one.provenance for one in bars]
-        assert came[:WARM] == [FILLED] * WARM
+        came = check_whole(found.home, symbol, WARM)
         assert FILLED in came[came.index(LIVE) :]
         assert came.count(LIVE) >= 4
     await check_decided_again(found.home, settings)

@@ -15,7 +15,7 @@ from daemon.cli.status import look, text
 from daemon.runtime.recorded import FOLDER
 from state.entries import Decided, Filled, HaltCleared, HaltSet
 from state.units import MINUTE_NS
-from tests.fakes.bar_socket import BEGIN_NS, SYMBOLS, FastClock, bar_of
+from tests.fakes.bar_socket import SYMBOLS, FastClock, bar_of
 from tests.fakes.oanda_venue import (
     ACCOUNT,
     TOKEN,
@@ -25,7 +25,7 @@ from tests.fakes.oanda_venue import (
     shuts,
 )
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, check_hidden, daemon, recorded
+from tests.live_homes import CONFIG, STRATEGY, check_hidden, check_whole, daemon
 
 FEED = """
 [feed.oanda]
@@ -45,20 +45,6 @@ def oanda_settings(folder: Path, venue: OandaVenue, feed: str = "") -> Settings:
     path = folder / "foliod.toml"
     path.write_text(text + FEED.format(account=ACCOUNT, url=venue.url))
     return load([path], {})
-
-
-def check_bars(home: Path, symbol: str) -> list[str]:
-    """Hold a symbol's recording to the prices of the venue: every minute, from the warm-up to the
-    end, once and in order; return where each bar came from."""
-    rows = [one for one in recorded(home) if one.symbol == symbol]
-    found = [(one.bar.open_ns - BEGIN_NS) // MINUTE_NS for one in rows]
-    assert found == list(range(found[0], found[0] + len(found)))
-    assert found[0] < 0
-    for minute, one in zip(found, rows, strict=True):
-        true = bar_of(symbol, minute)
-        prices = (one.bar.open, one.bar.high, one.bar.low, one.bar.close)
-        assert prices == pytest.approx((true.open, true.high, true.low, true.close), abs=1e-9)
-    return [one.provenance for one in rows]
 
 
 async def test_a_stream_of_quotes_is_traded_through_silence_and_back(
@@ -84,9 +70,8 @@ async def test_a_stream_of_quotes_is_traded_through_silence_and_back(
     lost = [one for one in found.log if one["event"] == "feed lost"]
     assert [one["code"] for one in lost] == ["LINE_SILENT"]
     for symbol in SYMBOLS:
-        came = check_bars(found.home, symbol)
-        assert came[:WARM] == [FILLED] * WARM, "the warm-up is history"
-        assert came[WARM:].count(LIVE) >= 4
+        came = check_whole(found.home, symbol, WARM)
+        assert came.count(LIVE) >= 4
         assert FILLED in came[came.index(LIVE) :], "so are the minutes without a price"
     assert all("/v3/instruments/" in one for one in venue.asked)
     check_hidden(TOKEN, found, tmp_path)
@@ -110,7 +95,7 @@ async def test_a_first_start_that_ended_in_its_warm_up_is_begun_again(
 
     assert "the warm-up of an earlier start did not come to its end: begun anew" in found.said
     for symbol in SYMBOLS:
-        assert check_bars(found.home, symbol)[:WARM] == [FILLED] * WARM
+        check_whole(found.home, symbol, WARM)
     await check_decided_again(found.home, settings)
 
 
