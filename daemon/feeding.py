@@ -214,11 +214,15 @@ class LiveFeed:
             return
         loop = asyncio.get_running_loop()
         due_s = loop.time() + min(left_ns / SECOND_NS, _LOOK_S)
-        if self._look is not None and loop.time() < self._look.when() <= due_s:
-            return
         if self._look is not None:
+            if self._look.when() <= due_s:
+                return
             self._look.cancel()
-        self._look = loop.call_at(due_s, self._router.wake)
+        self._look = loop.call_at(due_s, self._time_is_over)
+
+    def _time_is_over(self) -> None:
+        self._look = None
+        self._router.wake()
 
     # Bars ---------------------------------------------------------------------------------------
 
