@@ -131,6 +131,22 @@ def live_settings(folder: Path, url: str, feed: str = "") -> Settings:
     return load([path], {})
 
 
+def venue_settings(
+    folder: Path, source: str, fields: str, *, warm: int, feed: str = ""
+) -> Settings:
+    """Write the configuration of a daemon on another source and return its settings.
+
+    ``fields`` are those of the source's table, and tables after it.
+    """
+    (folder / "busy.py").write_text(STRATEGY)
+    text = CONFIG.format(url="", feed=feed)
+    text = text[: text.index("[feed.generic]")].replace('"generic"', f'"{source}"')
+    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {warm}")
+    path = folder / "foliod.toml"
+    path.write_text(f"{text}[feed.{source}]\n{fields}")
+    return load([path], {})
+
+
 class Watched:
     """A daemon at work; ``said`` is what it told the operator, ``log`` its log."""
 

@@ -6,35 +6,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.feeds.events import FILLED, LIVE
-from config.load import load
-from config.settings import Settings
 from state.entries import BarsRefused, Filled, HaltCleared, HaltSet
 from tests.fakes.bar_socket import SYMBOLS, FastClock
 from tests.fakes.binance_venue import BinanceVenue
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, check_whole, daemon, recorded
+from tests.live_homes import check_whole, daemon, recorded, venue_settings
 
-FEED = """
+FIELDS = """
+url = "ws://{address}"
+rest_url = "http://{address}"
+
 [feed.symbols]
 EURUSD = "EURUSDT"
 GBPUSD = "GBPUSDT"
-
-[feed.binance]
-url = "ws://{address}"
-rest_url = "http://{address}"
 """
 WARM = 30
-
-
-def binance_settings(folder: Path, venue: BinanceVenue) -> Settings:
-    """Write the configuration of a daemon on the venue and return its settings."""
-    (folder / "busy.py").write_text(STRATEGY)
-    text = CONFIG.format(url="", feed="")
-    text = text[: text.index("[feed.generic]")].replace('"generic"', '"binance"')
-    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {WARM}")
-    path = folder / "foliod.toml"
-    path.write_text(text + FEED.format(address=venue.url))
-    return load([path], {})
 
 
 async def test_klines_are_traded_and_a_lost_line_leaves_no_hole(tmp_path: Path) -> None:
@@ -42,7 +28,7 @@ async def test_klines_are_traded_and_a_lost_line_leaves_no_hole(tmp_path: Path) 
     forming klines decide nothing; what is decided is decided again from the recording."""
     venue = BinanceVenue(FastClock(), 3)
     async with venue.open():
-        settings = binance_settings(tmp_path, venue)
+        settings = venue_settings(tmp_path, "binance", FIELDS.format(address=venue.url), warm=WARM)
         async with daemon(settings, tmp_path, venue) as found:
             await found.wait_until(lambda: len(found.of(HaltSet)) == 2)
             venue.door.set()

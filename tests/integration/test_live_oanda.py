@@ -9,7 +9,6 @@ import pytest
 
 from adapters.feeds.events import FILLED, LIVE, BarClosed
 from adapters.feeds.recorder import Recorder
-from config.load import load
 from config.settings import Settings
 from daemon.cli.status import look, text
 from daemon.runtime.recorded import FOLDER
@@ -25,10 +24,9 @@ from tests.fakes.oanda_venue import (
     shuts,
 )
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, check_hidden, check_whole, daemon
+from tests.live_homes import check_hidden, check_whole, daemon, venue_settings
 
-FEED = """
-[feed.oanda]
+FIELDS = """
 account = "{account}"
 url = "{url}"
 rest_url = "{url}"
@@ -38,13 +36,8 @@ WARM = 5
 
 def oanda_settings(folder: Path, venue: OandaVenue, feed: str = "") -> Settings:
     """Write the configuration of a daemon on the stream and return its settings."""
-    (folder / "busy.py").write_text(STRATEGY)
-    text = CONFIG.format(url="", feed=feed)
-    text = text[: text.index("[feed.generic]")].replace('"generic"', '"oanda"')
-    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {WARM}")
-    path = folder / "foliod.toml"
-    path.write_text(text + FEED.format(account=ACCOUNT, url=venue.url))
-    return load([path], {})
+    fields = FIELDS.format(account=ACCOUNT, url=venue.url)
+    return venue_settings(folder, "oanda", fields, warm=WARM, feed=feed)
 
 
 async def test_a_stream_of_quotes_is_traded_through_silence_and_back(

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from adapters.feeds.events import FILLED, LIVE
-from config.load import load
 from config.settings import Settings
 from state.entries import BarsRefused, Filled, HaltCleared, HaltSet
 from tests.fakes.bar_socket import SYMBOLS, FastClock
 from tests.fakes.tick_venue import KEY, Dialect, Finnhub, TickVenue, TwelveData
 from tests.integration.test_live_feed import check_decided_again
-from tests.live_homes import CONFIG, STRATEGY, check_hidden, check_whole, daemon, recorded
+from tests.live_homes import check_hidden, check_whole, daemon, recorded, venue_settings
 
 WARM = 10
 MARKET = {"finnhub": 'market = "forex"\n', "twelvedata": ""}
@@ -22,15 +21,10 @@ MARKET = {"finnhub": 'market = "forex"\n', "twelvedata": ""}
 
 def tick_settings(folder: Path, venue: TickVenue, dialect: Dialect) -> Settings:
     """Write the configuration of a daemon on the venue and return its settings."""
-    (folder / "busy.py").write_text(STRATEGY)
-    text = CONFIG.format(url="", feed="record_frames = true")
-    text = text[: text.index("[feed.generic]")].replace('"generic"', f'"{dialect.source}"')
-    text = text.replace("warm_up_bars = 0", f"warm_up_bars = {WARM}")
-    text += f'\n[feed.{dialect.source}]\nside = "mid"\n{MARKET[dialect.source]}'
-    text += f'url = "ws://{venue.address}"\nrest_url = "http://{venue.address}"\n'
-    path = folder / "foliod.toml"
-    path.write_text(text)
-    return load([path], {})
+    fields = f'side = "mid"\n{MARKET[dialect.source]}'
+    fields += f'url = "ws://{venue.address}"\nrest_url = "http://{venue.address}"\n'
+    feed = "record_frames = true"
+    return venue_settings(folder, dialect.source, fields, warm=WARM, feed=feed)
 
 
 @pytest.mark.parametrize("dialect", [Finnhub(), TwelveData()], ids=lambda one: one.source)
